@@ -1,0 +1,94 @@
+//! Answers, the citations that carry them, and refusals.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Hit, Lines, Span};
+
+/// What a question got: text with citations, or a refusal. Both come with the hits they rest on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    pub question: String,
+    /// The answer with its `[n]` marks; empty where the question was refused.
+    pub text: String,
+    pub refused: Option<Refusal>,
+    /// Sentences of the answer in order, each with the numbers of the citations that support it.
+    pub sentences: Vec<Sentence>,
+    /// In order of appearance; `n` counts from 1 without gaps.
+    pub citations: Vec<Citation>,
+    pub hits: Vec<Hit>,
+    pub usage: Usage,
+    pub timings: Timings,
+}
+
+/// One sentence of an answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sentence {
+    pub text: String,
+    /// Numbers of citations; empty where no passage supports the sentence.
+    pub citations: Vec<u32>,
+}
+
+/// A place in a source that supports a sentence of the answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Citation {
+    pub n: u32,
+    /// Path relative to the ingested folder.
+    pub source: String,
+    pub page: Option<u32>,
+    pub lines: Option<Lines>,
+    pub heading: Vec<String>,
+    /// Stands in the source, character for character, at `span`.
+    pub quote: String,
+    /// Byte range in the document's text.
+    pub span: Span,
+    /// Whether the quote was found at its span when the file was read again to check it.
+    pub verified: bool,
+    /// Why it could not be verified: the file changed or is gone.
+    pub note: Option<String>,
+}
+
+/// An answer that was not given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    pub reason: RefusalReason,
+    /// One sentence for people.
+    pub message: String,
+}
+
+/// Why a question was refused. The names are part of the wire format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefusalReason {
+    /// The search found nothing.
+    NoHits,
+    /// What was found does not speak of what was asked.
+    WeakHits,
+    /// The model said that the passages do not hold the answer.
+    ModelDeclined,
+    /// The model's draft is not supported by any passage.
+    Unsupported,
+}
+
+/// What the answer cost in tokens, and what did not fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Usage {
+    pub prompt_tokens: usize,
+    pub generated_tokens: usize,
+    /// Passages shown to the model.
+    pub passages: usize,
+    /// Hits that did not fit the token budget.
+    pub dropped_passages: usize,
+    /// Whether the answer was cut at its token limit.
+    pub cut: bool,
+}
+
+/// Where the time went, in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Timings {
+    pub load_ms: f64,
+    pub search_ms: f64,
+    pub prefill_ms: f64,
+    pub decode_ms: f64,
+    pub cite_ms: f64,
+    pub total_ms: f64,
+}

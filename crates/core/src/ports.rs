@@ -1,0 +1,152 @@
+//! The ports: what a reader, an embedder, a reranker and a generator must be able to do.
+//!
+//! All are synchronous and narrow. Who implements them may own threads; who calls them need not know.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use crate::{Document, Result};
+
+/// Reads a file into a document.
+pub trait Extractor: Send + Sync {
+    /// Version of the reading rules; a change means that every source must be read again.
+    fn rules(&self) -> String;
+
+    /// Reads `path`.
+    ///
+    /// # Errors
+    /// Where nothing at all can be read: `Io`, `Malformed`, `Unsupported`, `Encrypted`,
+    /// `LimitExceeded`. Damage that leaves something readable is a warning in the document.
+    fn extract(&self, path: &Path) -> Result<Document>;
+}
+
+/// Counts tokens as a model does.
+pub trait TokenCounter: Send + Sync {
+    /// Number of tokens of `text`, without the special tokens that the model adds around it.
+    fn count_tokens(&self, text: &str) -> usize;
+}
+
+/// Turns text into unit vectors.
+pub trait Embedder: TokenCounter {
+    /// Identifies weights, pooling and prompts: equal fingerprints mean comparable vectors.
+    fn fingerprint(&self) -> &str;
+
+    /// Catalogue name, for people.
+    fn name(&self) -> &str;
+
+    /// Length of every vector.
+    fn dimensions(&self) -> usize;
+
+    /// Longest text in tokens, without the special tokens.
+    fn max_tokens(&self) -> usize;
+
+    /// One vector of Euclidean length 1 for each text, in order.
+    ///
+    /// # Errors
+    /// `LimitExceeded` for a text over [`Embedder::max_tokens`]: nothing is cut in silence.
+    fn embed(&self, texts: &[&str], purpose: Purpose) -> Result<Vec<Vec<f32>>>;
+}
+
+/// What a text is embedded for; some models want a different prompt for each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    Query,
+    Passage,
+}
+
+/// Scores passages against a question.
+pub trait Reranker: Send + Sync {
+    /// One score for each passage, in order; higher is better.
+    ///
+    /// # Errors
+    /// Where the model can't be run.
+    fn score(&self, question: &str, passages: &[&str]) -> Result<Vec<f32>>;
+}
+
+/// Writes text after a conversation.
+pub trait Generator: Send + Sync {
+    /// Catalogue name, for people.
+    fn name(&self) -> &str;
+
+    /// Prompt and answer together can't be longer than this, in tokens.
+    fn context_tokens(&self) -> usize;
+
+    /// Size of the conversation in tokens once it stands in the model's chat template.
+    ///
+    /// # Errors
+    /// `ModelInvalid` where the template can't be rendered.
+    fn prompt_tokens(&self, messages: &[Message]) -> Result<usize>;
+
+    /// Writes the next message, giving each piece of text to `on_text` as it is made; `Break` stops.
+    ///
+    /// # Errors
+    /// `PromptTooLong` where prompt and `max_tokens` exceed the context; `ModelInvalid` where the
+    /// template or the weights fail.
+    fn generate(
+        &self,
+        messages: &[Message],
+        sampling: &Sampling,
+        on_text: &mut dyn FnMut(&str) -> ControlFlow<()>,
+    ) -> Result<Generation>;
+}
+
+/// One message of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    pub role: Role,
+    pub content: String,
+}
+
+/// Who speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    System,
+    User,
+    Assistant,
+}
+
+impl Role {
+    /// The name that chat templates use.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::User => "user",
+            Self::Assistant => "assistant",
+        }
+    }
+}
+
+/// How tokens are chosen.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sampling {
+    /// 0 is greedy: always the likeliest token.
+    pub temperature: f64,
+    /// Nucleus: only the likeliest tokens that together reach this probability (0 to 1).
+    pub top_p: f64,
+    pub seed: u64,
+    /// Stop after so many new tokens.
+    pub max_tokens: usize,
+}
+
+/// What a generation did.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Generation {
+    pub text: String,
+    pub prompt_tokens: usize,
+    pub generated_tokens: usize,
+    pub finish: Finish,
+    pub prefill_ms: f64,
+    pub decode_ms: f64,
+}
+
+/// Why a generation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finish {
+    /// The model closed its message.
+    Stop,
+    /// The limit on new tokens was reached.
+    Length,
+    /// The caller said so.
+    Cancelled,
+}

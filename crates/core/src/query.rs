@@ -1,0 +1,56 @@
+//! Questions to the index, and what they find.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Chunk, Source};
+
+/// Which searches take part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Words and vectors, fused by rank.
+    #[default]
+    Hybrid,
+    Words,
+    Vector,
+}
+
+/// A question to the index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Query {
+    pub text: String,
+    pub mode: Mode,
+    /// How many hits are wanted.
+    pub limit: usize,
+}
+
+/// A chunk and why it was found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Hit {
+    pub source: Source,
+    /// BLAKE3 of the file the chunk was made from, hex.
+    pub source_hash: String,
+    pub chunk: Chunk,
+    /// The fused score; only its order means something across queries.
+    pub score: f32,
+    pub why: Why,
+}
+
+/// What each search said of a hit; none where it did not return it.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Why {
+    /// Rank and cosine similarity (-1 to 1).
+    pub vector: Option<Reason>,
+    /// Rank and BM25 score.
+    pub words: Option<Reason>,
+    /// Rank and score of the reranker.
+    pub rerank: Option<Reason>,
+}
+
+/// A place in one search's list.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Reason {
+    /// From 1.
+    pub rank: u32,
+    pub score: f32,
+}

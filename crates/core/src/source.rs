@@ -1,0 +1,44 @@
+//! A source: one file of a knowledge base, its identity and its state at rest.
+
+use serde::{Deserialize, Serialize};
+
+/// A file's identity in a knowledge base: the hash of its absolute path, 32 hex digits.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SourceKey(pub String);
+
+impl std::fmt::Display for SourceKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Where a source lies. `root` is the folder that was ingested, `path` the way from there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    pub key: SourceKey,
+    /// Absolute path of the ingested folder.
+    pub root: String,
+    /// Relative to `root`, separated by `/`; what people are shown.
+    pub path: String,
+}
+
+/// What the index knows of a source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceState {
+    pub source: Source,
+    /// BLAKE3 of the file's bytes, hex.
+    pub hash: String,
+    /// Version of the reading and splitting rules that made the chunks.
+    pub rules: String,
+    /// In bytes.
+    pub size: u64,
+    /// Modification time in nanoseconds since 1970, as the file system gave it.
+    pub modified_ns: i64,
+    pub title: Option<String>,
+    pub language: Option<String>,
+    pub media_type: String,
+    /// Why the source is only partly read; none where it was read whole.
+    pub partly: Option<String>,
+    pub chunks: u32,
+}

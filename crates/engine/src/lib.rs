@@ -1,0 +1,1 @@
+//! Policy: plan, ingest, retrieve, fuse, prompt, ask, cite.

@@ -1,0 +1,1 @@
+//! Weights in; vectors, scores and words out.

@@ -1,0 +1,1 @@
+//! Hostile bytes in; a document with pages, structure and places, and its chunks, out.
