@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 /// A half-open byte range `start..end` in a document's text. Both ends lie on character boundaries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 #[serde(from = "(usize, usize)", into = "(usize, usize)")]
 pub struct Span {
     pub start: usize,
@@ -112,10 +114,22 @@ mod tests {
     #[test]
     fn lines_are_counted_from_one_and_a_line_feed_belongs_to_the_line_it_ends() {
         let text = "one\ntwo\nthree\n";
-        assert_eq!(Lines::of(text, Span::new(0, 3)), Lines { first: 1, last: 1 });
-        assert_eq!(Lines::of(text, Span::new(0, 4)), Lines { first: 1, last: 1 });
-        assert_eq!(Lines::of(text, Span::new(4, 13)), Lines { first: 2, last: 3 });
-        assert_eq!(Lines::of(text, Span::new(8, 14)), Lines { first: 3, last: 3 });
+        assert_eq!(
+            Lines::of(text, Span::new(0, 3)),
+            Lines { first: 1, last: 1 }
+        );
+        assert_eq!(
+            Lines::of(text, Span::new(0, 4)),
+            Lines { first: 1, last: 1 }
+        );
+        assert_eq!(
+            Lines::of(text, Span::new(4, 13)),
+            Lines { first: 2, last: 3 }
+        );
+        assert_eq!(
+            Lines::of(text, Span::new(8, 14)),
+            Lines { first: 3, last: 3 }
+        );
     }
 
     #[test]
