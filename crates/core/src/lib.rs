@@ -12,6 +12,7 @@
 //! | [`report`] | what an ingest did, one row a file |
 //! | [`ports`] | the traits that the machinery implements |
 //! | [`error`] | the one error that crosses crates: a code, a fact, a cause, a hint |
+//! | [`wire`] | the JSON that leaves the program |
 //! | [`fold`] | the documented folding under which a quote is compared with its source |
 //!
 //! ```
@@ -33,6 +34,7 @@ pub mod query;
 pub mod report;
 pub mod source;
 pub mod span;
+pub mod wire;
 
 pub use answer::{Answer, Citation, Refusal, RefusalReason, Sentence, Timings, Usage};
 pub use chunk::Chunk;
@@ -44,5 +46,5 @@ pub use ports::{
 };
 pub use query::{Hit, Mode, Query, Reason, Why};
 pub use report::{Report, Row, Status, Totals};
-pub use source::{Source, SourceKey, SourceState};
+pub use source::{Outcome, Source, SourceKey, SourceState};
 pub use span::{Lines, Span};

@@ -34,6 +34,9 @@ pub trait Embedder: TokenCounter {
     /// Catalogue name, for people.
     fn name(&self) -> &str;
 
+    /// Languages it was trained on (BCP 47, as in the catalogue); empty where that is not known.
+    fn languages(&self) -> &[String];
+
     /// Length of every vector.
     fn dimensions(&self) -> usize;
 

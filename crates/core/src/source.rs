@@ -33,12 +33,25 @@ pub struct SourceState {
     pub rules: String,
     /// In bytes.
     pub size: u64,
-    /// Modification time in nanoseconds since 1970, as the file system gave it.
+    /// Modification time in nanoseconds since 1970, as the file system gave it; 0 where it was too
+    /// fresh to rely on, so that the next ingest compares hashes.
     pub modified_ns: i64,
     pub title: Option<String>,
     pub language: Option<String>,
     pub media_type: String,
-    /// Why the source is only partly read; none where it was read whole.
-    pub partly: Option<String>,
+    pub outcome: Outcome,
+    /// Why the source was read in part, skipped or failed.
+    pub reason: Option<String>,
     pub chunks: u32,
+}
+
+/// How reading a source ended. Skipped and failed files are remembered with their reason, so that
+/// they are not tried again before they change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    Read,
+    Partly,
+    Skipped,
+    Failed,
 }

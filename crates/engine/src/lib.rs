@@ -1,1 +1,44 @@
-//! Policy: plan, ingest, retrieve, fuse, prompt, ask, cite.
+//! Policy: what is read, when it is written, what is retrieved, what is asked and what may be cited.
+//!
+//! The engine takes its readers and models as ports (`dyn` traits of [`rag_core`]); it knows nothing
+//! of candle, of terminals and of HTTP. The binary wires them:
+//!
+//! ```no_run
+//! # fn wire(embedder: std::sync::Arc<dyn rag_core::Embedder>) -> rag_core::Result<()> {
+//! use std::sync::Arc;
+//! use rag_engine::{Engine, KnowledgeBase};
+//!
+//! let kb = KnowledgeBase::new("/home/me/.local/share/rag".as_ref(), "default")?;
+//! let engine = Engine::new(kb, Arc::new(rag_text::Reader::new())).with_embedder(embedder);
+//! let report = engine.ingest(&["./docs".into()], &mut |_| {})?;
+//! println!("{} files read", report.totals.read);
+//! # Ok(()) }
+//! ```
+
+mod engine;
+mod kb;
+
+mod walk;
+mod plan;
+mod workers;
+mod ingest;
+
+mod fuse;
+mod retrieve;
+
+mod prompt;
+mod align;
+mod verify;
+mod ask;
+
+mod evaluate;
+
+pub use align::support;
+pub use ask::{AskEvent, Question};
+pub use engine::{Engine, Settings};
+pub use evaluate::{EvalEvent, Evaluation, Metrics};
+pub use fuse::{Fused, fuse};
+pub use ingest::IngestEvent;
+pub use kb::{KnowledgeBase, Summary};
+pub use plan::{Action, Plan, Scope, Seen, plan};
+pub use workers::{WorkerPool, serve_extractor};

@@ -1,0 +1,113 @@
+//! The one wire schema: what `--json` prints, today on the terminal, tomorrow over HTTP.
+//!
+//! JSON types live apart from the domain, so that a field renamed inside stays the same outside.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Answer, Citation, Code, Error, Hit, Lines, Refusal, Sentence, Span, Timings, Usage, Why,
+};
+
+/// One hit of a search.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HitRow {
+    /// From 1.
+    pub rank: u32,
+    /// Path relative to the ingested folder.
+    pub source: String,
+    pub page: Option<u32>,
+    pub page_end: Option<u32>,
+    pub lines: Option<Lines>,
+    pub heading: Vec<String>,
+    pub span: Span,
+    pub text: String,
+    pub score: f32,
+    pub why: Why,
+}
+
+impl HitRow {
+    /// The rows of `hits`, ranked in their order.
+    #[must_use]
+    pub fn rows(hits: &[Hit]) -> Vec<Self> {
+        hits.iter()
+            .zip(1..)
+            .map(|(hit, rank)| Self {
+                rank,
+                source: hit.source.path.clone(),
+                page: hit.chunk.page,
+                page_end: hit.chunk.page_end,
+                lines: hit.chunk.lines,
+                heading: hit.chunk.heading.clone(),
+                span: hit.chunk.span,
+                text: hit.chunk.text.clone(),
+                score: hit.score,
+                why: hit.why,
+            })
+            .collect()
+    }
+}
+
+/// What `rag search --json` prints.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SearchResult {
+    pub query: String,
+    pub hits: Vec<HitRow>,
+    pub took_ms: f64,
+}
+
+/// What `rag ask --json` prints.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AskResult {
+    pub question: String,
+    pub answer: String,
+    pub refused: bool,
+    pub refusal: Option<Refusal>,
+    pub sentences: Vec<Sentence>,
+    pub citations: Vec<Citation>,
+    pub hits: Vec<HitRow>,
+    pub usage: Usage,
+    pub timings: Timings,
+}
+
+impl From<Answer> for AskResult {
+    fn from(answer: Answer) -> Self {
+        Self {
+            question: answer.question,
+            answer: answer.text,
+            refused: answer.refused.is_some(),
+            refusal: answer.refused,
+            sentences: answer.sentences,
+            citations: answer.citations,
+            hits: HitRow::rows(&answer.hits),
+            usage: answer.usage,
+            timings: answer.timings,
+        }
+    }
+}
+
+/// A failed command: what `--json` prints in place of a result.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    pub code: Code,
+    /// The fact and its causes on one line.
+    pub message: String,
+    pub hint: Option<String>,
+}
+
+impl From<&Error> for Failure {
+    fn from(error: &Error) -> Self {
+        Self {
+            code: error.code,
+            message: error.one_line(),
+            hint: error.hint.clone(),
+        }
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        let mut error = Self::new(failure.code, failure.message);
+        error.hint = failure.hint;
+        error
+    }
+}

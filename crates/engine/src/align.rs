@@ -1,0 +1,221 @@
+//! Alignment: which sentence of which passage supports a sentence of the answer. Pure.
+//!
+//! The model's own `[n]` marks are not asked for and would prove nothing: the engine looks for the
+//! place itself. A place supports a sentence if it holds most of the sentence's terms by weight (rare
+//! terms weigh more), most of what the sentence adds to the question, and every number it adds.
+
+use std::collections::{HashMap, HashSet};
+
+use rag_core::Span;
+
+/// Share of a sentence's terms, by weight, that its support must hold.
+const COVERED: f32 = 0.5;
+/// The same for terms that are not in the question: the answer proper.
+const NOVEL: f32 = 0.6;
+/// For a sentence that only repeats the question, all but everything must be there.
+const ECHO: f32 = 0.8;
+
+/// A place that supports a sentence.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Support {
+    /// Which passage, from 0.
+    pub passage: usize,
+    /// Byte range in the passage's text.
+    pub span: Span,
+    /// Share of the sentence's terms that it holds, by weight (0 to 1).
+    pub covered: f32,
+}
+
+/// The passages of one question, cut into the places that can be cited.
+#[derive(Debug)]
+pub(crate) struct Evidence {
+    places: Vec<Place>,
+    weights: HashMap<String, f32>,
+    question: HashSet<String>,
+}
+
+#[derive(Debug)]
+struct Place {
+    passage: usize,
+    span: Span,
+    terms: HashSet<String>,
+    /// Sentences it spans: one or two.
+    sentences: usize,
+}
+
+/// The best support for `sentence` in `passages`, if there is one.
+#[must_use]
+pub fn support(question: &str, passages: &[&str], sentence: &str) -> Option<Support> {
+    Evidence::new(question, passages).support(sentence)
+}
+
+impl Evidence {
+    pub(crate) fn new(question: &str, passages: &[&str]) -> Self {
+        let mut places = Vec::new();
+        for (passage, text) in passages.iter().enumerate() {
+            let spans = citable(text);
+            let pairs = spans.windows(2).map(|pair| (Span::new(pair[0].start, pair[1].end), 2));
+            let singles = spans.iter().map(|span| (*span, 1));
+            places.extend(singles.chain(pairs).map(|(span, sentences)| Place {
+                passage,
+                span,
+                terms: terms(span.slice(text)),
+                sentences,
+            }));
+        }
+        Self {
+            weights: weigh(&places),
+            places,
+            question: terms(question),
+        }
+    }
+
+    pub(crate) fn support(&self, sentence: &str) -> Option<Support> {
+        let wanted = terms(sentence);
+        let novel: HashSet<String> = wanted.difference(&self.question).cloned().collect();
+        let mut best: Option<(f32, Support)> = None;
+        for place in &self.places {
+            let covered = self.share(&wanted, &place.terms);
+            let enough = if novel.is_empty() {
+                covered >= ECHO
+            } else {
+                covered >= COVERED
+                    && self.share(&novel, &place.terms) >= NOVEL
+                    && novel.iter().all(|term| !is_number(term) || place.terms.contains(term))
+            };
+            if !enough {
+                continue;
+            }
+            // Among places that hold the answer, the one that speaks of the question; one sentence
+            // rather than two.
+            let score = covered + 0.3 * self.share(&self.question, &place.terms)
+                - 0.1 * (place.sentences - 1) as f32;
+            if best.as_ref().is_none_or(|(most, _)| score > *most) {
+                let found = Support {
+                    passage: place.passage,
+                    span: place.span,
+                    covered,
+                };
+                best = Some((score, found));
+            }
+        }
+        best.map(|(_, support)| support)
+    }
+
+    /// Share of `wanted` that `held` holds, by weight; 0 where nothing is wanted.
+    fn share(&self, wanted: &HashSet<String>, held: &HashSet<String>) -> f32 {
+        let unseen = (1.0 + self.places.len() as f32).ln();
+        let weight = |term: &String| self.weights.get(term).copied().unwrap_or(unseen);
+        let all: f32 = wanted.iter().map(weight).sum();
+        let got: f32 = wanted.intersection(held).map(weight).sum();
+        if all > 0.0 { got / all } else { 0.0 }
+    }
+}
+
+/// Share of the question's terms that the text holds (0 to 1).
+pub(crate) fn overlap(question: &str, text: &str) -> f32 {
+    let wanted = terms(question);
+    let held = terms(text);
+    if wanted.is_empty() {
+        return 0.0;
+    }
+    wanted.intersection(&held).count() as f32 / wanted.len() as f32
+}
+
+fn terms(text: &str) -> HashSet<String> {
+    rag_text::terms(text).into_iter().collect()
+}
+
+fn is_number(term: &str) -> bool {
+    term.chars().any(|c| c.is_ascii_digit())
+}
+
+/// ln(1 + N / places that hold the term).
+fn weigh(places: &[Place]) -> HashMap<String, f32> {
+    let mut counts: HashMap<String, f32> = HashMap::new();
+    for term in places.iter().flat_map(|place| &place.terms) {
+        *counts.entry(term.clone()).or_default() += 1.0;
+    }
+    let all = places.len() as f32;
+    counts
+        .into_iter()
+        .map(|(term, count)| (term, (1.0 + all / count).ln()))
+        .collect()
+}
+
+/// Sentences, and the rows of tables one by one.
+fn citable(text: &str) -> Vec<Span> {
+    let mut spans = Vec::new();
+    for sentence in rag_text::sentences(text) {
+        let inside = sentence.slice(text);
+        if !inside.trim_start().starts_with('|') {
+            spans.push(sentence);
+            continue;
+        }
+        let mut at = sentence.start;
+        for line in inside.split_inclusive('\n') {
+            let row = line.trim();
+            if !row.is_empty() {
+                let start = at + (line.len() - line.trim_start().len());
+                spans.push(Span::new(start, start + row.len()));
+            }
+            at += line.len();
+        }
+    }
+    spans
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FERRY: &str = "The Tern was built in Bergen in 1978. She carries 60 passengers. \
+                         Her sister, the Petrel, was built in 1987 and carries 85.";
+
+    fn quote<'a>(question: &str, passages: &[&'a str], sentence: &str) -> Option<&'a str> {
+        let found = support(question, passages, sentence)?;
+        Some(found.span.slice(passages[found.passage]))
+    }
+
+    #[test]
+    fn a_sentence_is_supported_by_the_sentence_that_says_it() {
+        let found = quote("When was the Tern built?", &[FERRY], "The Tern was built in 1978.");
+        assert_eq!(found, Some("The Tern was built in Bergen in 1978."));
+    }
+
+    #[test]
+    fn a_bare_number_is_supported_where_the_question_is_spoken_of() {
+        let other = "In 1978 the school got a new roof.";
+        let found = quote("When was the Tern built?", &[other, FERRY], "1978.");
+        assert_eq!(found, Some("The Tern was built in Bergen in 1978."));
+    }
+
+    #[test]
+    fn a_wrong_number_and_a_wrong_name_are_not_supported() {
+        let question = "Where was the Tern built, and when?";
+        for wrong in ["The Tern was built in 1979.", "The Tern was built in Hamburg by Blohm."] {
+            assert_eq!(quote(question, &[FERRY], wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn chinese_sentences_are_aligned_too() {
+        let passage = "渡轮燕鸥号于1978年在卑尔根建造。全船可载六十名乘客。海燕号建于1987年。";
+        let found = quote("燕鸥号是哪一年建造的？", &[passage], "燕鸥号建造于1978年。");
+        assert_eq!(found, Some("渡轮燕鸥号于1978年在卑尔根建造。"));
+        assert_eq!(quote("燕鸥号是哪一年建造的？", &[passage], "燕鸥号建造于1990年。"), None);
+    }
+
+    #[test]
+    fn the_row_of_a_table_is_a_place_of_its_own() {
+        let table = "| Route | Fare |\n|---|---|\n| Skerry | 12.50 |\n| Holm | 9.00 |";
+        let found = quote("What is the fare to Holm?", &[table], "The fare to Holm is 9.00.");
+        assert_eq!(found, Some("| Holm | 9.00 |"));
+    }
+
+    #[test]
+    fn nothing_supports_a_sentence_without_content() {
+        assert_eq!(quote("When?", &[FERRY], "It is so."), None);
+        assert_eq!(quote("When?", &[], "The Tern was built in 1978."), None);
+    }
+}

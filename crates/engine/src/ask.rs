@@ -1,0 +1,346 @@
+//! Ask: retrieve, prompt, generate, and check every sentence against the sources before it is shown.
+
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use rag_core::fold::is_unspaced;
+use rag_core::{
+    Answer, Citation, Embedder, Extractor, Finish, Generation, Generator, Hit, Mode, Query,
+    Refusal, RefusalReason, Result, Sampling, Sentence, Span, Timings, Usage,
+};
+use rag_index::Store;
+
+use crate::align::{Evidence, overlap};
+use crate::engine::{Settings, interrupted};
+use crate::prompt::{Room, compose};
+use crate::retrieve;
+use crate::verify::Verifier;
+
+/// A question and how to answer it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Question {
+    pub text: String,
+    /// Most hits to retrieve; those that fit the prompt are shown to the model.
+    pub limit: usize,
+    pub sampling: Sampling,
+}
+
+/// What an ask says while it runs.
+#[derive(Debug, Clone, Copy)]
+pub enum AskEvent<'a> {
+    /// The search is done.
+    Found(&'a [Hit]),
+    /// More of the answer, checked: a sentence with its marks.
+    Text(&'a str),
+    /// A citation that was not shown before.
+    Cited(&'a Citation),
+}
+
+/// Set after a sentence that no passage supports.
+const UNSUPPORTED_MARK: &str = "[?]";
+
+/// A question is refused without asking the model if the best hit holds less than this share of its
+/// terms and lies further from it than `NEAR`.
+const SPOKEN_OF: f32 = 0.34;
+/// Cosine similarity above which a hit counts as near whatever its words.
+const NEAR: f32 = 0.45;
+
+/// One run.
+pub(crate) struct Ask<'a> {
+    pub(crate) store: &'a Store,
+    pub(crate) embedder: &'a dyn Embedder,
+    pub(crate) generator: &'a dyn Generator,
+    pub(crate) extractor: &'a dyn Extractor,
+    pub(crate) settings: &'a Settings,
+    pub(crate) stop: &'a AtomicBool,
+}
+
+impl Ask<'_> {
+    pub(crate) fn run(
+        &self,
+        question: &Question,
+        on_event: &mut dyn FnMut(AskEvent<'_>),
+    ) -> Result<Answer> {
+        let started = Instant::now();
+        let query = Query {
+            text: question.text.clone(),
+            mode: Mode::Hybrid,
+            limit: question.limit,
+        };
+        let candidates = self.settings.candidates;
+        let hits = retrieve::search(self.store, Some(self.embedder), &query, candidates)?;
+        let mut answer = Answer {
+            question: question.text.clone(),
+            text: String::new(),
+            refused: None,
+            sentences: Vec::new(),
+            citations: Vec::new(),
+            hits,
+            usage: Usage::default(),
+            timings: Timings {
+                search_ms: millis(started),
+                ..Timings::default()
+            },
+        };
+        on_event(AskEvent::Found(&answer.hits));
+        answer.refused = gate(&question.text, &answer.hits);
+        if answer.refused.is_none() {
+            self.write(question, &mut answer, on_event)?;
+        }
+        answer.timings.total_ms = millis(started);
+        Ok(answer)
+    }
+
+    /// Lets the model write and puts what it writes, checked, into the answer.
+    fn write(
+        &self,
+        question: &Question,
+        answer: &mut Answer,
+        on_event: &mut dyn FnMut(AskEvent<'_>),
+    ) -> Result<()> {
+        let room = Room {
+            passages: self.settings.passage_tokens,
+            answer: question.sampling.max_tokens,
+        };
+        let prompt = compose(&question.text, &answer.hits, self.generator, room)?;
+        let mut draft = Draft::new(
+            &question.text,
+            &answer.hits[..prompt.shown],
+            Verifier::new(self.extractor),
+            on_event,
+        );
+        let generation = self.generator.generate(
+            &prompt.messages,
+            &question.sampling,
+            &mut |piece| {
+                if self.stop.load(Ordering::Relaxed) {
+                    return ControlFlow::Break(());
+                }
+                draft.add(piece)
+            },
+        )?;
+        if self.stop.load(Ordering::Relaxed) {
+            return Err(interrupted());
+        }
+        let written = draft.finish();
+        answer.usage = usage(&generation, prompt.shown, answer.hits.len());
+        answer.timings.prefill_ms = generation.prefill_ms;
+        answer.timings.cite_ms = written.cite_ms;
+        answer.timings.decode_ms = (generation.decode_ms - written.cite_ms).max(0.0);
+        if written.citations.is_empty() {
+            answer.refused = Some(unsupported(&question.text, &generation.text));
+        } else {
+            answer.text = written.text;
+            answer.sentences = written.sentences;
+            answer.citations = written.citations;
+        }
+        Ok(())
+    }
+}
+
+fn usage(generation: &Generation, shown: usize, found: usize) -> Usage {
+    Usage {
+        prompt_tokens: generation.prompt_tokens,
+        generated_tokens: generation.generated_tokens,
+        passages: shown,
+        dropped_passages: found - shown,
+        cut: generation.finish == Finish::Length,
+    }
+}
+
+fn millis(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1000.0
+}
+
+/// Refuses before the model is asked where the hits do not speak of the question.
+fn gate(question: &str, hits: &[Hit]) -> Option<Refusal> {
+    if hits.is_empty() {
+        return Some(refusal(question, RefusalReason::NoHits));
+    }
+    let spoken = hits.iter().map(|hit| {
+        let mut text = hit.chunk.heading.join("\n");
+        text.push('\n');
+        text.push_str(&hit.chunk.text);
+        overlap(question, &text)
+    });
+    let near = hits.iter().filter_map(|hit| hit.why.vector).map(|reason| reason.score);
+    let weak = spoken.fold(0.0, f32::max) < SPOKEN_OF && near.fold(-1.0, f32::max) < NEAR;
+    weak.then(|| refusal(question, RefusalReason::WeakHits))
+}
+
+/// The refusal of a draft that no passage supports.
+fn unsupported(question: &str, draft: &str) -> Refusal {
+    const DECLINES: [&str; 9] = [
+        "don't know", "do not know", "don’t know", "not mentioned", "not provide", "no information",
+        "不知道", "没有提到", "没有答案",
+    ];
+    let draft = draft.to_lowercase();
+    let declined = draft.trim().is_empty() || DECLINES.iter().any(|phrase| draft.contains(phrase));
+    let reason = if declined {
+        RefusalReason::ModelDeclined
+    } else {
+        RefusalReason::Unsupported
+    };
+    refusal(question, reason)
+}
+
+fn refusal(question: &str, reason: RefusalReason) -> Refusal {
+    let chinese = question.chars().any(is_unspaced);
+    let message = match (reason, chinese) {
+        (RefusalReason::NoHits, false) => "Nothing in the documents matches the question.",
+        (RefusalReason::NoHits, true) => "文档中没有与问题相关的内容。",
+        (RefusalReason::WeakHits, false) => "The documents do not seem to speak of this.",
+        (RefusalReason::WeakHits, true) => "文档似乎没有谈到这个问题。",
+        (RefusalReason::ModelDeclined, false) => {
+            "The model found no answer in the passages that were found."
+        }
+        (RefusalReason::ModelDeclined, true) => "模型在找到的段落中没有发现答案。",
+        (RefusalReason::Unsupported, false) => {
+            "The model's answer is not supported by the documents, so it is not shown."
+        }
+        (RefusalReason::Unsupported, true) => "模型的回答在文档中没有依据，因此不予显示。",
+    };
+    Refusal {
+        reason,
+        message: message.to_owned(),
+    }
+}
+
+/// An answer in the making: text comes in pieces, sentences go out checked.
+struct Draft<'a, 'e> {
+    hits: &'a [Hit],
+    evidence: Evidence,
+    verifier: Verifier<'a>,
+    on_event: &'e mut dyn FnMut(AskEvent<'_>),
+    /// What the model wrote, and how much of it is checked.
+    raw: String,
+    checked: usize,
+    /// Kept back until the first sentence that is supported: a draft without any is not shown.
+    held: String,
+    written: Written,
+}
+
+#[derive(Default)]
+struct Written {
+    text: String,
+    sentences: Vec<Sentence>,
+    citations: Vec<Citation>,
+    cite_ms: f64,
+}
+
+impl<'a, 'e> Draft<'a, 'e> {
+    fn new(
+        question: &str,
+        hits: &'a [Hit],
+        verifier: Verifier<'a>,
+        on_event: &'e mut dyn FnMut(AskEvent<'_>),
+    ) -> Self {
+        let passages: Vec<&str> = hits.iter().map(|hit| hit.chunk.text.as_str()).collect();
+        Self {
+            hits,
+            evidence: Evidence::new(question, &passages),
+            verifier,
+            on_event,
+            raw: String::new(),
+            checked: 0,
+            held: String::new(),
+            written: Written::default(),
+        }
+    }
+
+    /// Takes the next piece of text. Breaks where the model has begun to repeat itself.
+    fn add(&mut self, piece: &str) -> ControlFlow<()> {
+        self.raw.push_str(piece);
+        // A sentence is complete once another one has begun.
+        let mut spans = rag_text::sentences(&self.raw[self.checked..]);
+        spans.pop();
+        self.check(&spans)
+    }
+
+    fn finish(mut self) -> Written {
+        let spans = rag_text::sentences(&self.raw[self.checked..]);
+        let _ = self.check(&spans);
+        self.written
+    }
+
+    /// Checks sentences given as spans of what is not checked yet.
+    fn check(&mut self, spans: &[Span]) -> ControlFlow<()> {
+        let started = Instant::now();
+        let base = self.checked;
+        let mut flow = ControlFlow::Continue(());
+        for span in spans {
+            let span = span.shifted(base);
+            let gap = self.raw[self.checked..span.start].to_owned();
+            let text = span.slice(&self.raw).to_owned();
+            self.checked = span.end;
+            if self.written.sentences.iter().any(|before| before.text == text) {
+                flow = ControlFlow::Break(());
+                break;
+            }
+            self.take(&gap, text);
+        }
+        self.written.cite_ms += millis(started);
+        flow
+    }
+
+    /// Adds one sentence with its marks, and shows it once anything is supported.
+    fn take(&mut self, gap: &str, text: String) {
+        let numbers: Vec<u32> = self.cite(&text).into_iter().collect();
+        let spaced = !text.chars().next_back().is_some_and(is_unspaced);
+        let mut shown = format!("{gap}{text}{}", if spaced { " " } else { "" });
+        for n in &numbers {
+            shown.push_str(&format!("[{n}]"));
+        }
+        if numbers.is_empty() {
+            shown.push_str(UNSUPPORTED_MARK);
+        }
+        self.written.sentences.push(Sentence {
+            text,
+            citations: numbers,
+        });
+        self.held.push_str(&shown);
+        if !self.written.citations.is_empty() {
+            let shown = std::mem::take(&mut self.held);
+            let shown = if self.written.text.is_empty() {
+                shown.trim_start()
+            } else {
+                &shown
+            };
+            self.written.text.push_str(shown);
+            (self.on_event)(AskEvent::Text(shown));
+        }
+    }
+
+    /// The number of the citation that supports `sentence`, if its quote stands in the source.
+    fn cite(&mut self, sentence: &str) -> Option<u32> {
+        let support = self.evidence.support(sentence)?;
+        let hit = &self.hits[support.passage];
+        let span = support.span.shifted(hit.chunk.span.start);
+        let quote = support.span.slice(&hit.chunk.text);
+        let place = self.verifier.find(&hit.source, span, quote)?;
+        let known = self
+            .written
+            .citations
+            .iter()
+            .find(|c| c.source == hit.source.path && c.span == place.span);
+        if let Some(citation) = known {
+            return Some(citation.n);
+        }
+        let citation = Citation {
+            n: self.written.citations.len() as u32 + 1,
+            source: hit.source.path.clone(),
+            page: place.page,
+            lines: place.lines,
+            heading: hit.chunk.heading.clone(),
+            quote: quote.to_owned(),
+            span: place.span,
+            verified: true,
+            note: place.note,
+        };
+        (self.on_event)(AskEvent::Cited(&citation));
+        let n = citation.n;
+        self.written.citations.push(citation);
+        Some(n)
+    }
+}

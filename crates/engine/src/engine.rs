@@ -1,0 +1,238 @@
+//! The engine: one knowledge base, the ports it works with, and the verbs as methods.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rag_core::{Answer, Code, Embedder, Error, Extractor, Generator, Hit, Query, Report, Result};
+use rag_index::{Layout, Store};
+use rag_text::Sizes;
+
+use crate::ask::{AskEvent, Ask, Question};
+use crate::evaluate::{self, EvalEvent, Evaluation};
+use crate::ingest::{Ingest, IngestEvent};
+use crate::kb::{KnowledgeBase, Summary};
+use crate::retrieve;
+
+/// What can be set; the defaults are what the measurements in `benches/README.md` support.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// Size that chunks aim at, in the embedder's tokens, the heading path included.
+    pub chunk_tokens: usize,
+    /// Files beyond this many bytes are skipped with a reason.
+    pub max_file_bytes: u64,
+    /// Tokens of the prompt that passages may take.
+    pub passage_tokens: usize,
+    /// Hits taken from each search before fusion.
+    pub candidates: usize,
+    /// Worker processes that read files; 0 means one for each core.
+    pub readers: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            chunk_tokens: 180,
+            max_file_bytes: 512 << 20,
+            passage_tokens: 1000,
+            candidates: 60,
+            readers: 0,
+        }
+    }
+}
+
+/// One knowledge base with its ports. Models are needed only by the verbs that use them.
+pub struct Engine {
+    kb: KnowledgeBase,
+    extractor: Arc<dyn Extractor>,
+    embedder: Option<Arc<dyn Embedder>>,
+    generator: Option<Arc<dyn Generator>>,
+    settings: Settings,
+    stop: Arc<AtomicBool>,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine")
+            .field("kb", &self.kb)
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    #[must_use]
+    pub fn new(kb: KnowledgeBase, extractor: Arc<dyn Extractor>) -> Self {
+        Self {
+            kb,
+            extractor,
+            embedder: None,
+            generator: None,
+            settings: Settings::default(),
+            stop: Arc::default(),
+        }
+    }
+
+    #[must_use]
+    pub fn with_embedder(mut self, embedder: Arc<dyn Embedder>) -> Self {
+        self.embedder = Some(embedder);
+        self
+    }
+
+    #[must_use]
+    pub fn with_generator(mut self, generator: Arc<dyn Generator>) -> Self {
+        self.generator = Some(generator);
+        self
+    }
+
+    #[must_use]
+    pub fn with_settings(mut self, settings: Settings) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// A switch that ends the running verb at the next safe point.
+    #[must_use]
+    pub fn stop_switch(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.stop)
+    }
+
+    #[must_use]
+    pub fn kb(&self) -> &KnowledgeBase {
+        &self.kb
+    }
+
+    /// Brings the knowledge base in step with the files under `paths`.
+    ///
+    /// # Errors
+    /// `Io` for a path that is not there, `Incompatible` for a knowledge base of another embedder,
+    /// `Locked`, `Interrupted`. A bad file is a row in the report, not an error.
+    pub fn ingest(
+        &self,
+        paths: &[PathBuf],
+        on_event: &mut dyn FnMut(IngestEvent<'_>),
+    ) -> Result<Report> {
+        let embedder = self.embedder()?;
+        let layout = Layout {
+            dimensions: embedder.dimensions(),
+            fingerprint: embedder.fingerprint().to_owned(),
+            embedder: embedder.name().to_owned(),
+        };
+        let store = Store::open(&self.kb.dir(), &layout)?;
+        let ingest = Ingest {
+            store: &store,
+            embedder,
+            extractor: &*self.extractor,
+            sizes: Sizes {
+                target: self.settings.chunk_tokens.min(embedder.max_tokens()),
+                max: embedder.max_tokens(),
+            },
+            max_file_bytes: self.settings.max_file_bytes,
+            readers: self.settings.readers,
+            stop: &self.stop,
+        };
+        ingest.run(paths, on_event)
+    }
+
+    /// The best hits for a query, best first.
+    ///
+    /// # Errors
+    /// `NoKnowledgeBase`, `Incompatible`, and whatever the store or the embedder reports.
+    pub fn search(&self, query: &Query) -> Result<Vec<Hit>> {
+        let store = self.reader()?;
+        retrieve::search(&store, self.embedder.as_deref(), query, self.settings.candidates)
+    }
+
+    /// Answers from the documents, with citations, or refuses.
+    ///
+    /// # Errors
+    /// As [`Engine::search`], and `ModelMissing`, `PromptTooLong`, `ModelInvalid`.
+    pub fn ask(
+        &self,
+        question: &Question,
+        on_event: &mut dyn FnMut(AskEvent<'_>),
+    ) -> Result<Answer> {
+        let store = self.reader()?;
+        let ask = Ask {
+            store: &store,
+            embedder: self.embedder()?,
+            generator: self.generator.as_deref().ok_or_else(|| {
+                Error::new(Code::ModelMissing, "no language model is loaded")
+                    .hint("rag models pull starter")
+            })?,
+            extractor: &*self.extractor,
+            settings: &self.settings,
+            stop: &self.stop,
+        };
+        ask.run(question, on_event)
+    }
+
+    /// Runs a question set against the knowledge base and scores the hits.
+    ///
+    /// # Errors
+    /// As [`Engine::search`], and `Malformed` for a question that can't be parsed.
+    pub fn evaluate(
+        &self,
+        evaluation: &Evaluation,
+        on_event: &mut dyn FnMut(EvalEvent<'_>),
+    ) -> Result<crate::Metrics> {
+        let store = self.reader()?;
+        evaluate::run(evaluation, on_event, &mut |query| {
+            if self.stop.load(Ordering::Relaxed) {
+                return Err(interrupted());
+            }
+            retrieve::search(&store, self.embedder.as_deref(), query, self.settings.candidates)
+        })
+    }
+
+    /// What the knowledge base holds.
+    ///
+    /// # Errors
+    /// `NoKnowledgeBase` where there is none.
+    pub fn status(&self) -> Result<Summary> {
+        self.kb.summary()
+    }
+
+    /// Removes the sources at and under `path`, whether the files still exist or not.
+    ///
+    /// # Errors
+    /// `NoKnowledgeBase`, `Locked`.
+    pub fn forget(&self, path: &std::path::Path) -> Result<Report> {
+        self.kb.forget(path)
+    }
+
+    fn embedder(&self) -> Result<&dyn Embedder> {
+        self.embedder.as_deref().ok_or_else(|| {
+            Error::new(Code::ModelMissing, "no embedder is loaded").hint("rag models pull starter")
+        })
+    }
+
+    /// Opens the store for reading and holds it against the embedder, where there is one.
+    fn reader(&self) -> Result<Store> {
+        let store = self.kb.reader()?;
+        if let Some(embedder) = &self.embedder {
+            let layout = store.layout();
+            if layout.fingerprint != embedder.fingerprint() {
+                return Err(Error::new(
+                    Code::Incompatible,
+                    format!(
+                        "the knowledge base `{}` was made with the embedder `{}`, not with `{}`",
+                        self.kb.name(),
+                        layout.embedder,
+                        embedder.name()
+                    ),
+                )
+                .hint(format!(
+                    "use the same embedder (`--embedder {}`), or ingest into another knowledge base with `--kb NAME`",
+                    layout.embedder
+                )));
+            }
+        }
+        Ok(store)
+    }
+}
+
+/// The error of a verb that was stopped.
+pub(crate) fn interrupted() -> Error {
+    Error::new(Code::Interrupted, "interrupted")
+}

@@ -1,0 +1,119 @@
+//! Fusion: two ranked lists into one, with the provenance of every hit. Pure.
+//!
+//! Reciprocal rank fusion (Cormack, Clarke and Büttcher, SIGIR 2009): a hit's score is the sum over
+//! the lists of weight / (60 + rank).
+
+use std::collections::HashMap;
+
+use rag_core::{Hit, Reason, Why};
+use rag_index::Found;
+
+/// The constant of reciprocal rank fusion, as published.
+const K: f32 = 60.0;
+
+/// How much each list counts.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Fused {
+    pub words: f32,
+    pub vector: f32,
+}
+
+/// Fuses the hits of the word search and of the vector search, each best first. Equal scores keep
+/// the order of the word search, then of the vector search.
+#[must_use]
+pub fn fuse(words: Vec<Found>, vector: Vec<Found>, weights: Fused) -> Vec<Hit> {
+    let mut hits: Vec<Hit> = Vec::with_capacity(words.len() + vector.len());
+    let mut places: HashMap<(String, u32), usize> = HashMap::new();
+    let mut add = |list: Vec<Found>, weight: f32, note: fn(&mut Why, Reason)| {
+        for (found, rank) in list.into_iter().zip(1u32..) {
+            let id = (found.source.key.0.clone(), found.chunk.ordinal);
+            let score = found.score;
+            let at = *places.entry(id).or_insert_with(|| {
+                hits.push(Hit {
+                    source: found.source,
+                    source_hash: found.source_hash,
+                    chunk: found.chunk,
+                    score: 0.0,
+                    why: Why::default(),
+                });
+                hits.len() - 1
+            });
+            hits[at].score += weight / (K + rank as f32);
+            note(&mut hits[at].why, Reason { rank, score });
+        }
+    };
+    add(words, weights.words, |why, reason| why.words = Some(reason));
+    add(vector, weights.vector, |why, reason| why.vector = Some(reason));
+    hits.sort_by(|a, b| b.score.total_cmp(&a.score));
+    hits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use rag_core::{Chunk, Source, SourceKey, Span};
+
+    fn found(name: u32, score: f32) -> Found {
+        Found {
+            source: Source {
+                key: SourceKey(name.to_string()),
+                root: "/".into(),
+                path: name.to_string(),
+            },
+            source_hash: String::new(),
+            chunk: Chunk {
+                ordinal: 0,
+                span: Span::new(0, 1),
+                text: "x".into(),
+                heading: Vec::new(),
+                page: None,
+                page_end: None,
+                lines: None,
+                tokens: 1,
+            },
+            score,
+        }
+    }
+
+    fn list(names: &[u32]) -> Vec<Found> {
+        names.iter().map(|n| found(*n, 1.0 / (*n + 1) as f32)).collect()
+    }
+
+    fn order(hits: &[Hit]) -> Vec<String> {
+        hits.iter().map(|hit| hit.source.path.clone()).collect()
+    }
+
+    const EVEN: Fused = Fused { words: 1.0, vector: 1.0 };
+
+    #[test]
+    fn what_both_lists_hold_comes_first_and_says_so() {
+        let hits = fuse(list(&[1, 2]), list(&[3, 2]), EVEN);
+        assert_eq!(order(&hits), ["2", "1", "3"]);
+        assert_eq!(hits[0].why.words.unwrap().rank, 2);
+        assert_eq!(hits[0].why.vector.unwrap().rank, 2);
+        assert_eq!(hits[1].why.vector, None);
+    }
+
+    #[test]
+    fn a_list_of_no_weight_adds_its_hits_at_the_end() {
+        let weights = Fused { words: 1.0, vector: 0.0 };
+        let hits = fuse(list(&[1, 2]), list(&[3, 2]), weights);
+        assert_eq!(order(&hits), ["1", "2", "3"]);
+    }
+
+    proptest! {
+        #[test]
+        fn every_hit_comes_once_and_scores_fall(
+            a in proptest::collection::hash_set(0..30u32, 0..20),
+            b in proptest::collection::hash_set(0..30u32, 0..20),
+        ) {
+            let (a, b): (Vec<_>, Vec<_>) = (a.into_iter().collect(), b.into_iter().collect());
+            let hits = fuse(list(&a), list(&b), EVEN);
+            let union: std::collections::HashSet<_> = a.iter().chain(&b).collect();
+            prop_assert_eq!(hits.len(), union.len());
+            prop_assert!(hits.windows(2).all(|w| w[0].score >= w[1].score));
+            prop_assert!(hits.iter().all(|h| h.why.words.is_some() || h.why.vector.is_some()));
+        }
+    }
+}

@@ -1,0 +1,480 @@
+//! Ingest: walk, plan, read, split, embed, write. Stages overlap through bounded channels, and memory
+//! does not grow with the corpus.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Instant;
+
+use rag_core::{
+    Chunk, Code, Document, Embedder, Error, Extractor, Outcome, Purpose, Report, Result, Row,
+    SourceState, Status, WarningKind,
+};
+use rag_index::{Batch, SourceRows, Store, StoredChunk, Upkeep};
+use rag_text::Sizes;
+use rayon::prelude::{IntoParallelRefMutIterator, ParallelIterator};
+
+use crate::engine::interrupted;
+use crate::plan::{Action, Seen, needs_hash, plan};
+use crate::walk::walk;
+
+/// Chunks embedded and written at once: what a crash can cost.
+const BATCH_CHUNKS: usize = 256;
+/// Files whose chunks wait for the embedder, so that thousands of tiny files share a commit.
+const BATCH_FILES: usize = 256;
+
+/// What an ingest says while it runs.
+#[derive(Debug, Clone, Copy)]
+pub enum IngestEvent<'a> {
+    /// The plan is made: so many files and bytes are to be read.
+    Planned { files: usize, bytes: u64 },
+    /// More was embedded.
+    Embedded { chunks: usize, tokens: usize },
+    /// A file is done; `bytes` is its size where it was read.
+    Done { row: &'a Row, bytes: u64 },
+    /// The files are in; indexes are brought up to date.
+    Maintaining,
+}
+
+/// One run.
+pub(crate) struct Ingest<'a> {
+    pub(crate) store: &'a Store,
+    pub(crate) embedder: &'a dyn Embedder,
+    pub(crate) extractor: &'a dyn Extractor,
+    pub(crate) sizes: Sizes,
+    pub(crate) max_file_bytes: u64,
+    /// Files read at once; 0 for one each core.
+    pub(crate) readers: usize,
+    pub(crate) stop: &'a AtomicBool,
+}
+
+/// A file read and split, before its vectors.
+struct Prepared {
+    state: SourceState,
+    chunks: Vec<(Chunk, String)>,
+}
+
+/// What came of reading one file.
+enum Reading {
+    Prepared(Prepared),
+    /// Not readable now; nothing is recorded, so that the next run tries again.
+    Unreadable { seen: Seen, error: Error },
+}
+
+/// The part of a run that gathers results.
+struct Progress<'e, 'f> {
+    report: Report,
+    on_event: &'e mut (dyn FnMut(IngestEvent<'_>) + 'f),
+}
+
+impl Progress<'_, '_> {
+    fn row(&mut self, row: Row, bytes: u64) {
+        (self.on_event)(IngestEvent::Done { row: &row, bytes });
+        self.report.push(row);
+    }
+}
+
+impl Ingest<'_> {
+    pub(crate) fn run(
+        &self,
+        paths: &[PathBuf],
+        on_event: &mut dyn FnMut(IngestEvent<'_>),
+    ) -> Result<Report> {
+        let started = Instant::now();
+        let mut progress = Progress {
+            report: Report::default(),
+            on_event,
+        };
+        let known = self.store.sources()?;
+        let reuse = !known.is_empty();
+        let actions = self.planned(paths, known, &mut progress)?;
+        let reads = self.settle(actions, &mut progress)?;
+        (progress.on_event)(IngestEvent::Planned {
+            files: reads.len(),
+            bytes: reads.iter().map(|seen| seen.size).sum(),
+        });
+        self.read_all(&reads, reuse, &mut progress)?;
+        (progress.on_event)(IngestEvent::Maintaining);
+        self.store.maintain(Upkeep::AfterIngest)?;
+        let mut report = progress.report;
+        report.sources.sort_by(|a, b| a.source.cmp(&b.source));
+        report.took_ms = started.elapsed().as_millis() as u64;
+        Ok(report)
+    }
+
+    fn rules(&self) -> String {
+        format!(
+            "{} {} {}/{}",
+            self.extractor.rules(),
+            rag_text::SPLIT_RULES,
+            self.sizes.target,
+            self.sizes.max
+        )
+    }
+
+    fn planned(
+        &self,
+        paths: &[PathBuf],
+        known: Vec<SourceState>,
+        progress: &mut Progress<'_, '_>,
+    ) -> Result<Vec<Action>> {
+        let mut roots: Vec<String> = known.iter().map(|s| s.source.root.clone()).collect();
+        roots.dedup();
+        let walked = walk(paths, &roots, self.max_file_bytes)?;
+        let mut scopes = walked.scopes;
+        for row in walked.rows {
+            progress.row(row, 0);
+        }
+        let mut seen = Vec::with_capacity(walked.seen.len());
+        for (file, hashed) in hash_all(walked.seen, &known) {
+            match hashed {
+                Ok(()) => seen.push(file),
+                Err(cause) => {
+                    // The file is there: what is known of it is not proven gone.
+                    let spared = file.absolute.clone();
+                    scopes.iter_mut().for_each(|scope| scope.spared.push(spared.clone()));
+                    progress.row(row_of(&file, Status::Failed, Some(format!("can't be read: {cause}"))), 0);
+                }
+            }
+        }
+        Ok(plan(seen, known, &scopes, &self.rules()).actions)
+    }
+
+    /// Does all that needs no reading, and gives back what does.
+    fn settle(&self, actions: Vec<Action>, progress: &mut Progress<'_, '_>) -> Result<Vec<Seen>> {
+        let mut reads = Vec::new();
+        let mut moves = Vec::new();
+        let mut drops = Vec::new();
+        for action in actions {
+            match action {
+                Action::Read(seen) => reads.push(seen),
+                Action::Move { from, to } => moves.push((from, to)),
+                Action::Keep(state) => progress.row(kept(&state), 0),
+                Action::Drop(state) => drops.push(state),
+            }
+        }
+        for batch in moves.chunks(BATCH_FILES) {
+            self.move_sources(batch, progress)?;
+        }
+        if !drops.is_empty() {
+            let keys = drops.iter().map(|state| state.source.key.clone()).collect();
+            self.store.commit(Batch {
+                put: Vec::new(),
+                drop: keys,
+            })?;
+            for state in drops {
+                let row = Row {
+                    source: state.source.path,
+                    status: Status::Removed,
+                    reason: None,
+                    chunks: state.chunks,
+                };
+                progress.row(row, 0);
+            }
+        }
+        Ok(reads)
+    }
+
+    /// Writes what is known of some sources under new names, vectors and all.
+    fn move_sources(
+        &self,
+        moves: &[(SourceState, Seen)],
+        progress: &mut Progress<'_, '_>,
+    ) -> Result<()> {
+        let keys: Vec<_> = moves.iter().map(|(from, _)| from.source.key.clone()).collect();
+        let mut rows: HashMap<_, SourceRows> = self
+            .store
+            .rows(&keys)?
+            .into_iter()
+            .map(|rows| (rows.state.source.key.clone(), rows))
+            .collect();
+        let mut put = Vec::with_capacity(moves.len());
+        for (from, to) in moves {
+            if let Some(mut source) = rows.remove(&from.source.key) {
+                source.state.source = to.source.clone();
+                source.state.modified_ns = to.modified_ns;
+                put.push(source);
+            }
+        }
+        let kept: Vec<_> = put.iter().map(|rows| rows.state.source.key.clone()).collect();
+        let drop = keys.into_iter().filter(|key| !kept.contains(key)).collect();
+        self.store.commit(Batch { put, drop })?;
+        for (from, to) in moves {
+            let reason = (from.source.path != to.source.path)
+                .then(|| format!("from {}", from.source.path));
+            let mut row = row_of(to, Status::Moved, reason);
+            row.chunks = from.chunks;
+            progress.row(row, 0);
+        }
+        Ok(())
+    }
+
+    fn read_all(&self, reads: &[Seen], reuse: bool, progress: &mut Progress<'_, '_>) -> Result<()> {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let readers = if self.readers == 0 { cores } else { self.readers };
+        let next = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            let (sender, readings) = sync_channel(readers * 2);
+            for _ in 0..readers.min(reads.len()) {
+                let (sender, next) = (sender.clone(), &next);
+                scope.spawn(move || self.read_some(reads, next, &sender));
+            }
+            drop(sender);
+            self.write_all(&readings, reuse, progress)
+        })
+    }
+
+    /// One reader thread: takes the next file until there is none or nobody listens any more.
+    fn read_some(&self, reads: &[Seen], next: &AtomicUsize, sender: &SyncSender<Reading>) {
+        let rules = self.rules();
+        while let Some(seen) = reads.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if self.stop.load(Ordering::Relaxed) || sender.send(self.read(seen, &rules)).is_err() {
+                break;
+            }
+        }
+    }
+
+    fn read(&self, seen: &Seen, rules: &str) -> Reading {
+        match self.extractor.extract(&seen.absolute) {
+            Ok(document) => {
+                let chunks = rag_text::split(&document, self.sizes, self.embedder);
+                Reading::Prepared(prepared(seen, rules, &document, chunks))
+            }
+            Err(error) if error.code == Code::Io => Reading::Unreadable {
+                seen: seen.clone(),
+                error,
+            },
+            Err(error) => Reading::Prepared(refused(seen, rules, &error)),
+        }
+    }
+
+    fn write_all(
+        &self,
+        readings: &Receiver<Reading>,
+        reuse: bool,
+        progress: &mut Progress<'_, '_>,
+    ) -> Result<()> {
+        let mut waiting: Vec<Prepared> = Vec::new();
+        let mut chunks = 0;
+        for reading in readings {
+            if self.stop.load(Ordering::Relaxed) {
+                break;
+            }
+            match reading {
+                Reading::Prepared(prepared) => {
+                    chunks += prepared.chunks.len();
+                    waiting.push(prepared);
+                }
+                Reading::Unreadable { seen, error } => {
+                    progress.row(row_of(&seen, Status::Failed, Some(error.one_line())), 0);
+                }
+            }
+            if chunks >= BATCH_CHUNKS || waiting.len() >= BATCH_FILES {
+                self.write(std::mem::take(&mut waiting), reuse, progress)?;
+                chunks = 0;
+            }
+        }
+        if self.stop.load(Ordering::Relaxed) {
+            return Err(interrupted().hint("run it again: what is done is kept"));
+        }
+        self.write(waiting, reuse, progress)
+    }
+
+    /// Embeds and commits a batch of sources.
+    fn write(
+        &self,
+        batch: Vec<Prepared>,
+        reuse: bool,
+        progress: &mut Progress<'_, '_>,
+    ) -> Result<()> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let vectors = self.vectors(&batch, reuse, progress)?;
+        let mut rows = Vec::with_capacity(batch.len());
+        let mut put = Vec::with_capacity(batch.len());
+        for Prepared { state, chunks } in batch {
+            rows.push((row_of_state(&state), state.size));
+            let chunks = chunks
+                .into_iter()
+                .filter_map(|(chunk, text_hash)| {
+                    let vector = vectors.get(&text_hash)?.clone();
+                    Some(StoredChunk {
+                        chunk,
+                        text_hash,
+                        vector,
+                    })
+                })
+                .collect();
+            put.push(SourceRows { state, chunks });
+        }
+        self.store.commit(Batch {
+            put,
+            drop: Vec::new(),
+        })?;
+        for (row, bytes) in rows {
+            let totals = &mut progress.report.totals;
+            totals.bytes += bytes;
+            totals.chunks += u64::from(row.chunks);
+            progress.row(row, bytes);
+        }
+        Ok(())
+    }
+
+    /// A vector for every chunk of the batch, by the hash of its text: never computed twice.
+    fn vectors(
+        &self,
+        batch: &[Prepared],
+        reuse: bool,
+        progress: &mut Progress<'_, '_>,
+    ) -> Result<HashMap<String, Vec<f32>>> {
+        let mut wanted: HashMap<&str, &Chunk> = HashMap::new();
+        for (chunk, hash) in batch.iter().flat_map(|prepared| &prepared.chunks) {
+            wanted.insert(hash, chunk);
+        }
+        let mut vectors = if reuse && !wanted.is_empty() {
+            let hashes: Vec<String> = wanted.keys().map(ToString::to_string).collect();
+            self.store.vectors(&hashes)?
+        } else {
+            HashMap::new()
+        };
+        let mut missing: Vec<(&str, &Chunk)> = wanted
+            .into_iter()
+            .filter(|(hash, _)| !vectors.contains_key(*hash))
+            .collect();
+        missing.sort_by_key(|(hash, chunk)| (chunk.tokens, *hash)); // alike lengths share a batch
+        for part in missing.chunks(BATCH_CHUNKS) {
+            if self.stop.load(Ordering::Relaxed) {
+                return Err(interrupted().hint("run it again: what is done is kept"));
+            }
+            let texts: Vec<String> = part.iter().map(|(_, chunk)| chunk.embedded_text()).collect();
+            let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+            let new = self.embedder.embed(&texts, Purpose::Passage)?;
+            if new.len() != part.len() {
+                let fact = format!("{} vectors came back for {} texts", new.len(), part.len());
+                return Err(Error::new(Code::Internal, fact));
+            }
+            let tokens: usize = part.iter().map(|(_, chunk)| chunk.tokens as usize).sum();
+            let totals = &mut progress.report.totals;
+            totals.embedded += part.len() as u64;
+            totals.tokens += tokens as u64;
+            (progress.on_event)(IngestEvent::Embedded {
+                chunks: part.len(),
+                tokens,
+            });
+            for ((hash, _), vector) in part.iter().zip(new) {
+                vectors.insert((*hash).to_owned(), vector);
+            }
+        }
+        Ok(vectors)
+    }
+}
+
+/// Hashes the files that may have changed, on all cores.
+fn hash_all(
+    mut seen: Vec<Seen>,
+    known: &[SourceState],
+) -> Vec<(Seen, std::io::Result<()>)> {
+    let known: HashMap<_, _> = known.iter().map(|state| (&state.source.key, state)).collect();
+    let results: Vec<std::io::Result<()>> = seen
+        .par_iter_mut()
+        .map(|file| {
+            if needs_hash(file, known.get(&file.source.key).copied()) {
+                let mut hasher = blake3::Hasher::new();
+                hasher.update_reader(std::fs::File::open(&file.absolute)?)?;
+                file.hash = Some(hasher.finalize().to_hex().to_string());
+            }
+            Ok(())
+        })
+        .collect();
+    seen.into_iter().zip(results).collect()
+}
+
+fn prepared(seen: &Seen, rules: &str, document: &Document, chunks: Vec<Chunk>) -> Prepared {
+    let facts: Vec<&str> = document
+        .warnings
+        .iter()
+        .filter(|warning| warning.kind == WarningKind::Lost)
+        .map(|warning| warning.fact.as_str())
+        .collect();
+    let mut state = state_of(seen, rules);
+    state.title.clone_from(&document.title);
+    state.language.clone_from(&document.language);
+    state.media_type.clone_from(&document.media_type);
+    state.chunks = chunks.len() as u32;
+    if !facts.is_empty() {
+        state.outcome = Outcome::Partly;
+        state.reason = Some(facts.join("; "));
+    }
+    let hashed = |chunk: Chunk| {
+        let hash = blake3::hash(chunk.embedded_text().as_bytes()).to_hex()[..32].to_owned();
+        (chunk, hash)
+    };
+    Prepared {
+        state,
+        chunks: chunks.into_iter().map(hashed).collect(),
+    }
+}
+
+/// The record of a file that can't be read: it has no chunks, and its old ones vanish.
+fn refused(seen: &Seen, rules: &str, error: &Error) -> Prepared {
+    let mut state = state_of(seen, rules);
+    state.outcome = match error.code {
+        Code::Unsupported => Outcome::Skipped,
+        _ => Outcome::Failed,
+    };
+    state.reason = Some(error.one_line());
+    Prepared {
+        state,
+        chunks: Vec::new(),
+    }
+}
+
+fn state_of(seen: &Seen, rules: &str) -> SourceState {
+    SourceState {
+        source: seen.source.clone(),
+        hash: seen.hash.clone().unwrap_or_default(),
+        rules: rules.to_owned(),
+        size: seen.size,
+        modified_ns: seen.modified_ns,
+        title: None,
+        language: None,
+        media_type: String::new(),
+        outcome: Outcome::Read,
+        reason: None,
+        chunks: 0,
+    }
+}
+
+fn row_of(seen: &Seen, status: Status, reason: Option<String>) -> Row {
+    Row {
+        source: seen.source.path.clone(),
+        status,
+        reason,
+        chunks: 0,
+    }
+}
+
+fn row_of_state(state: &SourceState) -> Row {
+    Row {
+        source: state.source.path.clone(),
+        status: match state.outcome {
+            Outcome::Read => Status::Read,
+            Outcome::Partly => Status::Partly,
+            Outcome::Skipped => Status::Skipped,
+            Outcome::Failed => Status::Failed,
+        },
+        reason: state.reason.clone(),
+        chunks: state.chunks,
+    }
+}
+
+/// The row of a source that has not changed: a trouble stays a trouble until the file changes.
+fn kept(state: &SourceState) -> Row {
+    let mut row = row_of_state(state);
+    if row.status == Status::Read {
+        row.status = Status::Unchanged;
+    }
+    row
+}

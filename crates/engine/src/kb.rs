@@ -1,0 +1,206 @@
+//! A knowledge base: its place on disk, what it holds, and how to make it forget.
+
+use std::path::{Component, Path, PathBuf};
+use std::time::Instant;
+
+use rag_core::{Code, Error, Outcome, Report, Result, Row, SourceState, Status};
+use rag_index::{Batch, Store, Upkeep};
+use serde::Serialize;
+
+/// A named index below the data home.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnowledgeBase {
+    home: PathBuf,
+    name: String,
+}
+
+/// What a knowledge base holds; what `rag status --json` prints.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Summary {
+    pub kb: String,
+    pub dir: PathBuf,
+    pub embedder: String,
+    pub dimensions: usize,
+    /// Ingested folders, with the number of their sources.
+    pub roots: Vec<(String, usize)>,
+    pub sources: usize,
+    pub chunks: usize,
+    pub bytes_on_disk: u64,
+    /// Sources that were read in part, skipped or failed, with the reason.
+    pub troubles: Vec<Row>,
+}
+
+impl KnowledgeBase {
+    /// The knowledge base `name` below the data home; it need not exist yet.
+    ///
+    /// # Errors
+    /// `Usage` for a name that is not one plain folder name.
+    pub fn new(home: &Path, name: &str) -> Result<Self> {
+        let mut parts = Path::new(name).components();
+        let plain = matches!(
+            (parts.next(), parts.next()),
+            (Some(Component::Normal(part)), None) if part == name
+        );
+        if !plain || name.starts_with('.') {
+            return Err(Error::new(
+                Code::Usage,
+                format!("`{name}` can't be the name of a knowledge base"),
+            )
+            .hint("choose a name without slashes that does not begin with a dot"));
+        }
+        Ok(Self {
+            home: home.to_owned(),
+            name: name.to_owned(),
+        })
+    }
+
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where it lies on disk.
+    #[must_use]
+    pub fn dir(&self) -> PathBuf {
+        self.home.join("kb").join(&self.name)
+    }
+
+    /// Name of the embedder it was made with.
+    ///
+    /// # Errors
+    /// `NoKnowledgeBase`.
+    pub fn embedder(&self) -> Result<String> {
+        Ok(self.reader()?.layout().embedder.clone())
+    }
+
+    /// Opens its store for reading.
+    ///
+    /// # Errors
+    /// `NoKnowledgeBase`, with the names of those that exist in the hint.
+    pub(crate) fn reader(&self) -> Result<Store> {
+        self.advised(Store::open_reader(&self.dir()))
+    }
+
+    fn advised(&self, store: Result<Store>) -> Result<Store> {
+        store.map_err(|error| {
+            if error.code != Code::NoKnowledgeBase {
+                return error;
+            }
+            let names = self.neighbours();
+            let hint = if names.is_empty() {
+                "rag ingest PATH".to_owned()
+            } else {
+                format!("there is: {}; choose one with --kb, or: rag ingest PATH", names.join(", "))
+            };
+            Error::new(
+                Code::NoKnowledgeBase,
+                format!("there is no knowledge base `{}`", self.name),
+            )
+            .hint(hint)
+        })
+    }
+
+    /// Names of the knowledge bases below the data home.
+    fn neighbours(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.home.join("kb")).into_iter().flatten();
+        let mut names: Vec<String> = entries
+            .flatten()
+            .filter(|entry| entry.path().join("meta.json").is_file())
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .collect();
+        names.sort();
+        names
+    }
+
+    pub(crate) fn summary(&self) -> Result<Summary> {
+        let store = self.reader()?;
+        let sources = store.sources()?;
+        let counts = store.counts()?;
+        let mut roots: Vec<(String, usize)> = Vec::new();
+        for state in &sources {
+            match roots.last_mut() {
+                Some((root, count)) if *root == state.source.root => *count += 1,
+                _ => roots.push((state.source.root.clone(), 1)),
+            }
+        }
+        Ok(Summary {
+            kb: self.name.clone(),
+            dir: self.dir(),
+            embedder: store.layout().embedder.clone(),
+            dimensions: store.layout().dimensions,
+            roots,
+            sources: sources.len(),
+            chunks: counts.chunks,
+            bytes_on_disk: counts.bytes_on_disk,
+            troubles: sources.iter().filter_map(trouble).collect(),
+        })
+    }
+
+    /// Removes every source at or under `path` from the store.
+    pub(crate) fn forget(&self, path: &Path) -> Result<Report> {
+        let started = Instant::now();
+        let store = self.advised(Store::open_writer(&self.dir()))?;
+        let sources = store.sources()?;
+        let doomed: Vec<&SourceState> = sources
+            .iter()
+            .filter(|state| lies_under(state, path))
+            .collect();
+        store.commit(Batch {
+            put: Vec::new(),
+            drop: doomed.iter().map(|state| state.source.key.clone()).collect(),
+        })?;
+        if !doomed.is_empty() {
+            store.maintain(Upkeep::Full)?;
+        }
+        let mut report = Report::default();
+        for state in doomed {
+            report.push(Row {
+                source: state.source.path.clone(),
+                status: Status::Removed,
+                reason: None,
+                chunks: state.chunks,
+            });
+        }
+        report.took_ms = started.elapsed().as_millis() as u64;
+        Ok(report)
+    }
+}
+
+/// Whether the source lies at or under `path`: as an absolute path, from the current folder, or as
+/// the relative path that reports show.
+fn lies_under(state: &SourceState, path: &Path) -> bool {
+    let full = Path::new(&state.source.root).join(&state.source.path);
+    let absolute = crate::walk::absolute(path);
+    full.starts_with(&absolute) || Path::new(&state.source.path).starts_with(path)
+}
+
+fn trouble(state: &SourceState) -> Option<Row> {
+    let status = match state.outcome {
+        Outcome::Read => return None,
+        Outcome::Partly => Status::Partly,
+        Outcome::Skipped => Status::Skipped,
+        Outcome::Failed => Status::Failed,
+    };
+    Some(Row {
+        source: state.source.path.clone(),
+        status,
+        reason: state.reason.clone(),
+        chunks: state.chunks,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_one_plain_folder_name() {
+        for bad in ["", ".", "..", "a/b", "/a", "../x", ".hidden", "a/"] {
+            assert!(KnowledgeBase::new(Path::new("/h"), bad).is_err(), "{bad:?}");
+        }
+        for good in ["default", "my notes", "笔记"] {
+            let kb = KnowledgeBase::new(Path::new("/h"), good).unwrap();
+            assert_eq!(kb.dir(), Path::new("/h/kb").join(good));
+        }
+    }
+}

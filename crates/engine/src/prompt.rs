@@ -1,0 +1,82 @@
+//! The prompt: as many passages as the budget holds, in the order they were found.
+
+use rag_core::fold::is_unspaced;
+use rag_core::{Code, Error, Generator, Hit, Message, Result, Role};
+
+const ENGLISH: &str = "You answer questions from the passages you are given. Answer in one or two \
+short sentences, with the facts and the words of the passages. If the passages do not hold the \
+answer, say only: I don't know.";
+const CHINESE: &str = "请只根据给出的资料回答问题，用资料中的原话，简短地用一两句话作答。如果资料中没有答案，只说：不知道。";
+
+/// A conversation ready for the model, and what went into it.
+#[derive(Debug)]
+pub(crate) struct Prompt {
+    pub(crate) messages: Vec<Message>,
+    /// The first so many hits are in it.
+    pub(crate) shown: usize,
+}
+
+/// Room that passages and answer may take, in the model's tokens.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Room {
+    pub(crate) passages: usize,
+    pub(crate) answer: usize,
+}
+
+/// Puts as many of `hits` as fit before the question. What does not fit is left out whole, never cut.
+///
+/// # Errors
+/// `PromptTooLong` where not even the best passage fits beside the question and the answer.
+pub(crate) fn compose(
+    question: &str,
+    hits: &[Hit],
+    generator: &dyn Generator,
+    room: Room,
+) -> Result<Prompt> {
+    let bare = generator.prompt_tokens(&messages(question, &[]))?;
+    let most = (bare + room.passages).min(generator.context_tokens().saturating_sub(room.answer));
+    let mut best = None;
+    for shown in 1..=hits.len() {
+        let messages = messages(question, &hits[..shown]);
+        let tokens = generator.prompt_tokens(&messages)?;
+        if tokens > most && (best.is_some() || tokens + room.answer > generator.context_tokens()) {
+            break;
+        }
+        best = Some(Prompt { messages, shown });
+    }
+    best.ok_or_else(|| {
+        Error::new(
+            Code::PromptTooLong,
+            format!(
+                "the question and one passage do not fit the {} tokens of `{}` beside an answer of {}",
+                generator.context_tokens(),
+                generator.name(),
+                room.answer
+            ),
+        )
+        .hint("ask a shorter question, lower --max-tokens, or choose a model with a longer context")
+    })
+}
+
+fn messages(question: &str, hits: &[Hit]) -> Vec<Message> {
+    let chinese = question.chars().any(is_unspaced);
+    let mut user = String::new();
+    for (hit, n) in hits.iter().zip(1..) {
+        let mut place = vec![hit.source.path.as_str()];
+        place.extend(hit.chunk.heading.iter().map(String::as_str));
+        user.push_str(&format!("[{n}] {}\n{}\n\n", place.join(" › "), hit.chunk.text.trim()));
+    }
+    user.push_str(if chinese { "问题：" } else { "Question: " });
+    user.push_str(question.trim());
+    let system = if chinese { CHINESE } else { ENGLISH };
+    vec![
+        Message {
+            role: Role::System,
+            content: system.to_owned(),
+        },
+        Message {
+            role: Role::User,
+            content: user,
+        },
+    ]
+}

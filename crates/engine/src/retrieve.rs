@@ -1,0 +1,85 @@
+//! Retrieval: a query into ranked hits, by words, by vectors, or by both.
+
+use rag_core::fold::is_unspaced;
+use rag_core::{Code, Embedder, Error, Hit, Mode, Purpose, Query, Result};
+use rag_index::Store;
+
+use crate::fuse::{Fused, fuse};
+
+/// The best `query.limit` hits, best first. `candidates` are taken from each search before fusion.
+pub(crate) fn search(
+    store: &Store,
+    embedder: Option<&dyn Embedder>,
+    query: &Query,
+    candidates: usize,
+) -> Result<Vec<Hit>> {
+    let depth = candidates.max(query.limit);
+    let words = match query.mode {
+        Mode::Vector => Vec::new(),
+        Mode::Hybrid | Mode::Words => store.search_words(&query.text, depth)?,
+    };
+    let mut weights = Fused {
+        words: 1.0,
+        vector: 1.0,
+    };
+    let vector = match (query.mode, embedder) {
+        (Mode::Words, _) => Vec::new(),
+        (_, None) => {
+            return Err(Error::new(
+                Code::ModelMissing,
+                "searching by vectors needs an embedder",
+            )
+            .hint("rag models pull starter, or search with --mode words"));
+        }
+        (mode, Some(embedder)) => {
+            if mode == Mode::Hybrid {
+                weights = weigh(&query.text, embedder.languages());
+            }
+            if weights.vector > 0.0 || words.is_empty() {
+                let vectors = embedder.embed(&[&query.text], Purpose::Query)?;
+                store.search_vector(vectors.first().map_or(&[], Vec::as_slice), depth)?
+            } else {
+                Vec::new()
+            }
+        }
+    };
+    let mut hits = fuse(words, vector, weights);
+    hits.truncate(query.limit);
+    Ok(hits)
+}
+
+/// How much each search counts for this query. Vectors of an embedder that never saw the query's
+/// language are noise: with all-MiniLM-L6-v2 and plain fusion, recall at 5 over Chinese questions
+/// falls from 1.00 (words alone) to 0.71.
+fn weigh(query: &str, languages: &[String]) -> Fused {
+    let letters = query.chars().filter(|c| c.is_alphanumeric()).count();
+    let unspaced = query
+        .chars()
+        .filter(|c| c.is_alphanumeric() && is_unspaced(*c))
+        .count();
+    let foreign = unspaced * 4 > letters && !speaks_chinese(languages);
+    Fused {
+        words: 1.0,
+        vector: if foreign { 0.0 } else { 1.0 },
+    }
+}
+
+fn speaks_chinese(languages: &[String]) -> bool {
+    let chinese = |tag: &String| tag == "multi" || tag.split('-').next() == Some("zh");
+    languages.is_empty() || languages.iter().any(chinese)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn vectors_of_an_english_embedder_do_not_count_for_chinese_questions() {
+        let english = ["en".to_owned()];
+        let both = ["en".to_owned(), "zh-Hans".to_owned()];
+        assert!(weigh("年度报告的营业收入", &english).vector < f32::EPSILON);
+        assert!(weigh("LanceDB 的混合检索怎么用", &english).vector < f32::EPSILON);
+        assert!(weigh("年度报告的营业收入", &both).vector > 0.5);
+        assert!(weigh("what does 年 mean in a date field", &english).vector > 0.5);
+    }
+}

@@ -1,0 +1,101 @@
+//! Verification: a quote is held against its source as the source is now.
+//!
+//! The file is read again, and the quote must stand in its text at the span, character for character
+//! under [`rag_core::fold`]. A file that has changed since it was indexed is searched for the quote.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use rag_core::{Document, Extractor, Lines, Source, SourceKey, Span, fold};
+
+/// Reads each cited source once.
+pub(crate) struct Verifier<'a> {
+    extractor: &'a dyn Extractor,
+    read: HashMap<SourceKey, Option<Document>>,
+}
+
+/// A quote that was found in its source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) span: Span,
+    pub(crate) page: Option<u32>,
+    pub(crate) lines: Option<Lines>,
+    /// Where it is not quite what was indexed.
+    pub(crate) note: Option<String>,
+}
+
+impl<'a> Verifier<'a> {
+    pub(crate) fn new(extractor: &'a dyn Extractor) -> Self {
+        Self {
+            extractor,
+            read: HashMap::new(),
+        }
+    }
+
+    /// Where `quote` stands in `source` now: at `span`, or elsewhere if the file has changed. None
+    /// where it can't be found; such a quote is not shown.
+    pub(crate) fn find(&mut self, source: &Source, span: Span, quote: &str) -> Option<Place> {
+        let extractor = self.extractor;
+        let document = self
+            .read
+            .entry(source.key.clone())
+            .or_insert_with(|| {
+                let path = Path::new(&source.root).join(&source.path);
+                extractor.extract(&path).ok()
+            })
+            .as_ref()?;
+        if fold::stands_at(&document.text, span, quote) {
+            return Some(place(document, span, None));
+        }
+        let moved = fold::find(&document.text, quote)?;
+        let note = "the file has changed since it was indexed; the quote stands elsewhere in it now";
+        Some(place(document, moved, Some(note.to_owned())))
+    }
+}
+
+fn place(document: &Document, span: Span, note: Option<String>) -> Place {
+    Place {
+        span,
+        page: document.page_at(span.start),
+        lines: document
+            .lines_are_source_lines
+            .then(|| Lines::of(&document.text, span)),
+        note,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(dir: &Path, path: &str) -> Source {
+        Source {
+            key: SourceKey(path.into()),
+            root: dir.display().to_string(),
+            path: path.into(),
+        }
+    }
+
+    #[test]
+    fn a_quote_is_found_where_it_was_where_it_went_or_not_at_all() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("a.txt"), "One.\nTwo is two.\n").unwrap();
+        let reader = rag_text::Reader::new();
+        let source = source(dir.path(), "a.txt");
+        let mut verifier = Verifier::new(&reader);
+        let place = verifier.find(&source, Span::new(5, 16), "Two is two.").unwrap();
+        assert_eq!(place.lines, Some(Lines { first: 2, last: 2 }));
+        assert_eq!(place.note, None);
+        assert_eq!(verifier.find(&source, Span::new(5, 16), "Two is three."), None);
+
+        std::fs::write(dir.path().join("a.txt"), "New.\n\nOne.\nTwo is two.\n").unwrap();
+        let mut verifier = Verifier::new(&reader);
+        let place = verifier.find(&source, Span::new(5, 16), "Two is two.").unwrap();
+        assert_eq!(place.lines, Some(Lines { first: 4, last: 4 }));
+        assert!(place.note.unwrap().contains("changed"));
+
+        std::fs::remove_file(dir.path().join("a.txt")).unwrap();
+        let mut verifier = Verifier::new(&reader);
+        assert_eq!(verifier.find(&source, Span::new(5, 16), "Two is two."), None);
+    }
+}

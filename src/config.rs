@@ -1,0 +1,95 @@
+//! The configuration, resolved: flag, then environment, then config.toml, then default.
+
+use std::path::{Path, PathBuf};
+
+use etcetera::BaseStrategy;
+use rag_core::{Code, Error};
+use serde::Deserialize;
+
+use crate::args::Args;
+
+/// Where things lie and which models are used.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    pub(crate) home: PathBuf,
+    /// Folder of the models; `RAG_MODELS` lets several homes share one.
+    pub(crate) models: PathBuf,
+    pub(crate) kb: String,
+    file: File,
+}
+
+/// config.toml in the data home.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    kb: Option<String>,
+    embedder: Option<String>,
+    model: Option<String>,
+}
+
+const KB: &str = "default";
+const EMBEDDER: &str = "all-minilm-l6-v2";
+const MODEL: &str = "smollm2-135m-instruct";
+
+impl Config {
+    /// # Errors
+    /// `Usage` where config.toml can't be parsed, or there is no home folder.
+    pub(crate) fn resolve(args: &Args) -> rag_core::Result<Self> {
+        let home = match &args.home {
+            Some(home) => std::path::absolute(home).unwrap_or_else(|_| home.clone()),
+            None => data_dir()?,
+        };
+        let file = read_file(&home.join("config.toml"))?;
+        let models = std::env::var_os("RAG_MODELS")
+            .filter(|value| !value.is_empty())
+            .map_or_else(|| home.join("models"), PathBuf::from);
+        Ok(Self {
+            models,
+            kb: args
+                .kb
+                .clone()
+                .or_else(|| file.kb.clone())
+                .unwrap_or_else(|| KB.to_owned()),
+            home,
+            file,
+        })
+    }
+
+    /// The same with another knowledge base.
+    pub(crate) fn with_kb(&self, kb: String) -> Self {
+        Self { kb, ..self.clone() }
+    }
+
+    /// The embedder for a new knowledge base; `flag` wins.
+    pub(crate) fn embedder<'a>(&'a self, flag: Option<&'a str>) -> &'a str {
+        flag.or(self.file.embedder.as_deref()).unwrap_or(EMBEDDER)
+    }
+
+    /// The language model; `flag` wins.
+    pub(crate) fn model<'a>(&'a self, flag: Option<&'a str>) -> &'a str {
+        flag.or(self.file.model.as_deref()).unwrap_or(MODEL)
+    }
+}
+
+fn data_dir() -> rag_core::Result<PathBuf> {
+    etcetera::base_strategy::choose_native_strategy()
+        .map(|strategy| strategy.data_dir().join("rag"))
+        .map_err(|cause| {
+            Error::new(Code::Usage, "this machine names no home folder")
+                .because(cause)
+                .hint("set RAG_HOME, or give --home DIR")
+        })
+}
+
+fn read_file(path: &Path) -> rag_core::Result<File> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(File::default()),
+        Err(error) => return Err(Error::io("read", path, error)),
+    };
+    toml::from_str(&text).map_err(|cause| {
+        Error::new(Code::Usage, format!("`{}` is not a valid config", path.display()))
+            .because(cause)
+            .hint("the keys are: kb, embedder, model")
+    })
+}

@@ -1,0 +1,99 @@
+//! `rag ask`: the answer as it is written and checked, then its sources.
+
+use std::io;
+
+use rag_core::wire::{AskResult, HitRow};
+use rag_core::{Answer, Sampling};
+use rag_engine::{AskEvent, Question};
+
+use crate::args::Ask;
+use crate::config::Config;
+use crate::exit::Exit;
+use crate::terminal::{Printer, stop_on_interrupt};
+use crate::verbs::search::{excerpt, place, under};
+use crate::wiring;
+
+/// Nearest passages named with a refusal.
+const NEAREST: usize = 3;
+
+pub(crate) fn run(config: &Config, options: &Ask, printer: &mut Printer) -> anyhow::Result<Exit> {
+    let loading = std::time::Instant::now();
+    // The store first: a question to a knowledge base that does not exist should not load a model.
+    let embedder = wiring::embedder_for_reading(config, None)?;
+    let generator = wiring::generator(config, options.model.as_deref())?;
+    let engine = wiring::engine(config)?
+        .with_embedder(embedder)
+        .with_generator(generator);
+    let load_ms = loading.elapsed().as_secs_f64() * 1000.0;
+    stop_on_interrupt(engine.stop_switch())?;
+    let question = Question {
+        text: options.question.clone(),
+        limit: usize::from(options.limit),
+        sampling: Sampling {
+            temperature: options.temperature,
+            top_p: 0.95,
+            seed: options.seed,
+            max_tokens: options.max_tokens as usize,
+        },
+    };
+    let mut written: io::Result<()> = Ok(());
+    let mut answer = engine.ask(&question, &mut |event| {
+        if let (AskEvent::Text(text), false, Ok(())) = (event, printer.is_json(), &written) {
+            written = printer.text(text);
+        }
+    })?;
+    written?;
+    answer.timings.load_ms = load_ms;
+    answer.timings.total_ms += load_ms;
+    let refused = answer.refused.is_some();
+    if printer.is_json() {
+        printer.value(&AskResult::from(answer))?;
+    } else if refused {
+        refuse(&answer, printer);
+    } else {
+        sources(&answer, printer)?;
+    }
+    Ok(if refused { Exit::Nothing } else { Exit::Done })
+}
+
+fn refuse(answer: &Answer, printer: &mut Printer) {
+    if let Some(refusal) = &answer.refused {
+        printer.say(&refusal.message);
+    }
+    let rows = HitRow::rows(&answer.hits);
+    if rows.is_empty() {
+        return;
+    }
+    printer.say("\nnearest passages:");
+    for hit in rows.iter().take(NEAREST) {
+        let place = place(&hit.source, hit.page, hit.lines);
+        printer.say(&format!("  {place}{}", under(&hit.heading)));
+        printer.say(&format!("    {}", excerpt(&hit.text, 120)));
+    }
+}
+
+fn sources(answer: &Answer, printer: &mut Printer) -> io::Result<()> {
+    printer.text("\n\n")?;
+    for citation in &answer.citations {
+        let place = place(&citation.source, citation.page, citation.lines);
+        printer.line(&format!("[{}] {place}{}", citation.n, under(&citation.heading)))?;
+        printer.line(&format!("    “{}”", excerpt(&citation.quote, 300)))?;
+        if let Some(note) = &citation.note {
+            printer.line(&format!("    ({note})"))?;
+        }
+    }
+    if answer.sentences.iter().any(|s| s.citations.is_empty()) {
+        printer.say("[?] no passage supports this sentence");
+    }
+    if answer.usage.cut {
+        printer.say("the answer was cut at its limit; --max-tokens N allows a longer one");
+    }
+    if answer.usage.dropped_passages > 0 {
+        printer.say(&format!(
+            "{} of {} passages did not fit the prompt",
+            answer.usage.dropped_passages,
+            answer.hits.len()
+        ));
+    }
+    Ok(())
+}

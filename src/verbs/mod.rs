@@ -1,0 +1,11 @@
+//! The verbs, one file each.
+
+pub(crate) mod ask;
+pub(crate) mod bench;
+pub(crate) mod eval;
+pub(crate) mod extract;
+pub(crate) mod forget;
+pub(crate) mod ingest;
+pub(crate) mod models;
+pub(crate) mod search;
+pub(crate) mod status;

@@ -1,0 +1,97 @@
+//! `rag search`: the passages that fit a question.
+
+use std::time::Instant;
+
+use rag_core::wire::{HitRow, SearchResult};
+use rag_core::{Lines, Mode, Query};
+
+use crate::args::Search;
+use crate::config::Config;
+use crate::exit::Exit;
+use crate::terminal::Printer;
+use crate::wiring;
+
+pub(crate) fn run(config: &Config, options: &Search, printer: &mut Printer) -> anyhow::Result<Exit> {
+    let mut engine = wiring::engine(config)?;
+    let query = Query {
+        text: options.query.clone(),
+        mode: options.mode.into(),
+        limit: usize::from(options.limit),
+    };
+    if query.mode != Mode::Words {
+        engine = engine.with_embedder(wiring::embedder_for_reading(config, None)?);
+    }
+    let started = Instant::now();
+    let hits = engine.search(&query)?;
+    let result = SearchResult {
+        query: query.text,
+        hits: HitRow::rows(&hits),
+        took_ms: started.elapsed().as_secs_f64() * 1000.0,
+    };
+    let exit = if result.hits.is_empty() {
+        Exit::Nothing
+    } else {
+        Exit::Done
+    };
+    if printer.is_json() {
+        printer.value(&result)?;
+    } else if result.hits.is_empty() {
+        printer.say("nothing found");
+    }
+    if !printer.is_json() {
+        for hit in &result.hits {
+            let place = place(&hit.source, hit.page, hit.lines);
+            printer.line(&format!("{:>2}. {place}{}", hit.rank, under(&hit.heading)))?;
+            printer.line(&format!("    {}", excerpt(&hit.text, 200)))?;
+        }
+    }
+    Ok(exit)
+}
+
+/// A source with its page or lines, as people write it.
+pub(crate) fn place(source: &str, page: Option<u32>, lines: Option<Lines>) -> String {
+    match (page, lines) {
+        (Some(page), _) => format!("{source} p. {page}"),
+        (None, Some(lines)) if lines.first == lines.last => format!("{source}:{}", lines.first),
+        (None, Some(lines)) => format!("{source}:{}-{}", lines.first, lines.last),
+        (None, None) => source.to_owned(),
+    }
+}
+
+/// The heading path, set off from the place before it.
+pub(crate) fn under(heading: &[String]) -> String {
+    if heading.is_empty() {
+        String::new()
+    } else {
+        format!(" › {}", heading.join(" › "))
+    }
+}
+
+/// The beginning of `text` on one line, at most `most` characters.
+pub(crate) fn excerpt(text: &str, most: usize) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_read_as_people_write_them() {
+        let lines = |first, last| Some(Lines { first, last });
+        assert_eq!(place("a.pdf", Some(3), None), "a.pdf p. 3");
+        assert_eq!(place("a.md", None, lines(3, 3)), "a.md:3");
+        assert_eq!(place("a.md", None, lines(3, 9)), "a.md:3-9");
+        assert_eq!(place("a.html", None, None), "a.html");
+    }
+
+    #[test]
+    fn an_excerpt_is_one_line_and_never_cuts_a_character() {
+        assert_eq!(excerpt("一\n二  三", 3), "一 二…");
+        assert_eq!(excerpt("short", 10), "short");
+    }
+}
