@@ -88,8 +88,11 @@ fn read_file(path: &Path) -> rag_core::Result<File> {
         Err(error) => return Err(Error::io("read", path, error)),
     };
     toml::from_str(&text).map_err(|cause| {
-        Error::new(Code::Usage, format!("`{}` is not a valid config", path.display()))
-            .because(cause)
-            .hint("the keys are: kb, embedder, model")
+        Error::new(
+            Code::Usage,
+            format!("`{}` is not a valid config", path.display()),
+        )
+        .because(cause)
+        .hint("the keys are: kb, embedder, model")
     })
 }

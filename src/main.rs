@@ -23,7 +23,11 @@ fn main() -> ExitCode {
         Err(error) => {
             // Help goes to stdout and is success; a wrong argument goes to stderr and is not.
             let _ = error.print();
-            let exit = if error.use_stderr() { Exit::Error } else { Exit::Done };
+            let exit = if error.use_stderr() {
+                Exit::Error
+            } else {
+                Exit::Done
+            };
             return exit.into();
         }
     };

@@ -146,6 +146,9 @@ mod tests {
     #[test]
     fn what_could_drive_a_terminal_is_written_out() {
         assert_eq!(harmless("a\u{1b}[31mb\tc\n中文"), "a\\u{1b}[31mb\tc\n中文");
-        assert_eq!(harmless("\u{202e}txt.exe\u{200b}"), "\\u{202e}txt.exe\\u{200b}");
+        assert_eq!(
+            harmless("\u{202e}txt.exe\u{200b}"),
+            "\\u{202e}txt.exe\\u{200b}"
+        );
     }
 }

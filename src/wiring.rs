@@ -6,8 +6,8 @@ use std::sync::Arc;
 use rag_core::{Code, Embedder, Error, Extractor, Generator, Result};
 use rag_engine::{Engine, KnowledgeBase, WorkerPool};
 use rag_model::{
-    BertEmbedder, Catalogue, Device, EmbedderFiles, EmbedderSpec, FileRole, GgufGenerator, Kind, Shelf,
-    Support,
+    BertEmbedder, Catalogue, Device, EmbedderFiles, EmbedderSpec, FileRole, GgufGenerator, Kind,
+    Shelf, Support,
 };
 use rag_text::Reader;
 
@@ -28,7 +28,10 @@ pub(crate) fn engine(config: &Config) -> Result<Engine> {
 }
 
 /// The embedder that the knowledge base was made with, or for a new one that of `flag` or config.
-pub(crate) fn embedder_for_writing(config: &Config, flag: Option<&str>) -> Result<Arc<dyn Embedder>> {
+pub(crate) fn embedder_for_writing(
+    config: &Config,
+    flag: Option<&str>,
+) -> Result<Arc<dyn Embedder>> {
     let kb = KnowledgeBase::new(&config.home, &config.kb)?;
     match (flag, kb.embedder()) {
         (None, Ok(name)) => embedder(config, &name),
@@ -38,7 +41,10 @@ pub(crate) fn embedder_for_writing(config: &Config, flag: Option<&str>) -> Resul
 }
 
 /// The embedder that the knowledge base was made with, unless `flag` names another.
-pub(crate) fn embedder_for_reading(config: &Config, flag: Option<&str>) -> Result<Arc<dyn Embedder>> {
+pub(crate) fn embedder_for_reading(
+    config: &Config,
+    flag: Option<&str>,
+) -> Result<Arc<dyn Embedder>> {
     let kb = KnowledgeBase::new(&config.home, &config.kb)?;
     let name = kb.embedder()?;
     embedder(config, flag.unwrap_or(&name))
@@ -54,13 +60,19 @@ fn embedder(config: &Config, name: &str) -> Result<Arc<dyn Embedder>> {
         .hint("choose an embedder of `rag models list`")
     })?;
     if let Support::NotYet { why } = &entry.support {
-        return Err(Error::new(Code::ModelInvalid, format!("`{name}` can't be used yet: {why}"))
-            .hint("rag models list shows what can"));
+        return Err(Error::new(
+            Code::ModelInvalid,
+            format!("`{name}` can't be used yet: {why}"),
+        )
+        .hint("rag models list shows what can"));
     }
-    let (Kind::Embedder, Some(pooling), Some(dimensions)) = (entry.kind, entry.pooling, entry.dimensions)
+    let (Kind::Embedder, Some(pooling), Some(dimensions)) =
+        (entry.kind, entry.pooling, entry.dimensions)
     else {
-        return Err(Error::new(Code::Usage, format!("`{name}` is not an embedder"))
-            .hint("rag models list shows the embedders"));
+        return Err(
+            Error::new(Code::Usage, format!("`{name}` is not an embedder"))
+                .hint("rag models list shows the embedders"),
+        );
     };
     let files = EmbedderFiles {
         weights: model.file(FileRole::Weights)?.to_owned(),
@@ -91,17 +103,24 @@ pub(crate) fn generator(config: &Config, flag: Option<&str>) -> Result<Arc<dyn G
 pub(crate) fn generator_file(config: &Config, flag: Option<&str>) -> Result<PathBuf> {
     let name = config.model(flag);
     let as_path = Path::new(name);
-    if as_path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gguf")) {
+    if as_path
+        .extension()
+        .is_some_and(|extension| extension.eq_ignore_ascii_case("gguf"))
+    {
         if as_path.is_file() {
             return Ok(as_path.to_owned());
         }
-        return Err(Error::new(Code::ModelMissing, format!("there is no file `{name}`"))
-            .hint("give the path of a GGUF file, or a name of `rag models list`"));
+        return Err(
+            Error::new(Code::ModelMissing, format!("there is no file `{name}`"))
+                .hint("give the path of a GGUF file, or a name of `rag models list`"),
+        );
     }
     let model = shelf(config).require(name)?;
     if model.kind != Kind::Generator {
-        return Err(Error::new(Code::Usage, format!("`{name}` is not a language model"))
-            .hint("rag models list shows the generators"));
+        return Err(
+            Error::new(Code::Usage, format!("`{name}` is not a language model"))
+                .hint("rag models list shows the generators"),
+        );
     }
     Ok(model.file(FileRole::Weights)?.to_owned())
 }

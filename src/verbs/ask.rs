@@ -76,7 +76,11 @@ fn sources(answer: &Answer, printer: &mut Printer) -> io::Result<()> {
     printer.text("\n\n")?;
     for citation in &answer.citations {
         let place = place(&citation.source, citation.page, citation.lines);
-        printer.line(&format!("[{}] {place}{}", citation.n, under(&citation.heading)))?;
+        printer.line(&format!(
+            "[{}] {place}{}",
+            citation.n,
+            under(&citation.heading)
+        ))?;
         printer.line(&format!("    “{}”", excerpt(&citation.quote, 300)))?;
         if let Some(note) = &citation.note {
             printer.line(&format!("    ({note})"))?;

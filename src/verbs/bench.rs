@@ -86,7 +86,10 @@ pub(crate) fn run(config: &Config, options: &Bench, printer: &mut Printer) -> an
         figures.bandwidth_share * 100.0,
         figures.load_ms
     ))?;
-    printer.line(&format!("{} embeds {:.0} tokens/s", figures.embedder, figures.embed_tokens_per_s))?;
+    printer.line(&format!(
+        "{} embeds {:.0} tokens/s",
+        figures.embedder, figures.embed_tokens_per_s
+    ))?;
     Ok(Exit::Done)
 }
 
@@ -108,7 +111,8 @@ fn prompt(generator: &dyn Generator, tokens: usize) -> rag_core::Result<Vec<Mess
 fn embedding_rate(embedder: &dyn Embedder) -> rag_core::Result<f64> {
     const TEXT: &str = "The ferry leaves the harbour at seven and returns before noon. ";
     const TEXTS: usize = 64;
-    let text = TEXT.repeat((embedder.max_tokens() * 6 / 10 / embedder.count_tokens(TEXT).max(1)).max(1));
+    let text =
+        TEXT.repeat((embedder.max_tokens() * 6 / 10 / embedder.count_tokens(TEXT).max(1)).max(1));
     let tokens = embedder.count_tokens(&text) * TEXTS;
     let texts = vec![text.as_str(); TEXTS];
     embedder.embed(&texts[..8], Purpose::Passage)?; // warm-up

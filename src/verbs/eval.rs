@@ -21,7 +21,8 @@ pub(crate) fn run(config: &Config, options: &Eval, printer: &mut Printer) -> any
         .clone()
         .unwrap_or_else(|| options.dir.join("queries.jsonl"));
     let text = std::fs::read_to_string(&queries).map_err(|cause| {
-        Error::io("read", &queries, cause).hint("a question set is queries.jsonl at the top of the folder, or --queries FILE")
+        Error::io("read", &queries, cause)
+            .hint("a question set is queries.jsonl at the top of the folder, or --queries FILE")
     })?;
     let mode = Mode::from(options.mode);
     let evaluation = Evaluation::parse(&text, mode, usize::from(options.limit))
@@ -31,15 +32,20 @@ pub(crate) fn run(config: &Config, options: &Eval, printer: &mut Printer) -> any
     let engine = wiring::engine(&config)?.with_embedder(embedder);
     stop_on_interrupt(engine.stop_switch())?;
     let mut meter = Meter::new(printer.is_watched());
-    let report = engine.ingest(&documents(&options.dir)?, &mut |event| meter.take(event, printer))?;
+    let report = engine.ingest(&documents(&options.dir)?, &mut |event| {
+        meter.take(event, printer)
+    })?;
     drop(meter);
     let mut printed = Ok(());
-    let metrics = engine.evaluate(&evaluation, &mut |EvalEvent::Asked { id, hits, took_ms }| {
-        if options.details && printed.is_ok() {
-            let row = json!({ "id": id, "hits": HitRow::rows(hits), "took_ms": took_ms });
-            printed = printer.value(&row);
-        }
-    })?;
+    let metrics = engine.evaluate(
+        &evaluation,
+        &mut |EvalEvent::Asked { id, hits, took_ms }| {
+            if options.details && printed.is_ok() {
+                let row = json!({ "id": id, "hits": HitRow::rows(hits), "took_ms": took_ms });
+                printed = printer.value(&row);
+            }
+        },
+    )?;
     printed?;
     if printer.is_json() || options.details {
         printer.value(&json!({
@@ -47,7 +53,10 @@ pub(crate) fn run(config: &Config, options: &Eval, printer: &mut Printer) -> any
             "ingest": { "totals": report.totals, "took_ms": report.took_ms },
         }))?;
     } else {
-        printer.line(&format!("{} questions, {:?} search", metrics.questions, mode))?;
+        printer.line(&format!(
+            "{} questions, {:?} search",
+            metrics.questions, mode
+        ))?;
         printer.line(&format!(
             "recall@1 {:.3}  @5 {:.3}  @10 {:.3}  @20 {:.3}  MRR {:.3}  zero {:.3}",
             metrics.recall_at_1,
@@ -57,15 +66,24 @@ pub(crate) fn run(config: &Config, options: &Eval, printer: &mut Printer) -> any
             metrics.mrr,
             metrics.zero
         ))?;
-        printer.line(&format!("search {:.1} ms median, {:.1} ms p95", metrics.p50_ms, metrics.p95_ms))?;
+        printer.line(&format!(
+            "search {:.1} ms median, {:.1} ms p95",
+            metrics.p50_ms, metrics.p95_ms
+        ))?;
     }
     Ok(Exit::Done)
 }
 
 /// Each folder has a knowledge base of its own, which a second run finds filled.
 fn kb_name(dir: &Path) -> rag_core::Result<String> {
-    let full = dir.canonicalize().map_err(|cause| Error::io("read", dir, cause))?;
-    let name = full.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let full = dir
+        .canonicalize()
+        .map_err(|cause| Error::io("read", dir, cause))?;
+    let name = full
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
     let mut sum: u64 = 0xcbf2_9ce4_8422_2325; // FNV-1a: tells two folders of one name apart
     for byte in full.as_os_str().as_encoded_bytes() {
         sum = (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
@@ -79,11 +97,17 @@ fn documents(dir: &Path) -> rag_core::Result<Vec<PathBuf>> {
     let mut paths: Vec<PathBuf> = entries
         .flatten()
         .map(|entry| entry.path())
-        .filter(|path| path.extension().is_none_or(|extension| extension != "jsonl"))
+        .filter(|path| {
+            path.extension()
+                .is_none_or(|extension| extension != "jsonl")
+        })
         .collect();
     paths.sort();
     if paths.is_empty() {
-        return Err(Error::new(Code::Usage, format!("`{}` holds no documents", dir.display())));
+        return Err(Error::new(
+            Code::Usage,
+            format!("`{}` holds no documents", dir.display()),
+        ));
     }
     Ok(paths)
 }

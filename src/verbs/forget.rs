@@ -8,7 +8,11 @@ use crate::exit::Exit;
 use crate::terminal::Printer;
 use crate::wiring;
 
-pub(crate) fn run(config: &Config, options: &Forget, printer: &mut Printer) -> anyhow::Result<Exit> {
+pub(crate) fn run(
+    config: &Config,
+    options: &Forget,
+    printer: &mut Printer,
+) -> anyhow::Result<Exit> {
     let engine = wiring::engine(config)?;
     let mut report = Report::default();
     for path in &options.paths {

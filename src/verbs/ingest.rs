@@ -13,7 +13,11 @@ use crate::exit::Exit;
 use crate::terminal::{Printer, stop_on_interrupt};
 use crate::wiring;
 
-pub(crate) fn run(config: &Config, options: &Ingest, printer: &mut Printer) -> anyhow::Result<Exit> {
+pub(crate) fn run(
+    config: &Config,
+    options: &Ingest,
+    printer: &mut Printer,
+) -> anyhow::Result<Exit> {
     let embedder: Arc<dyn Embedder> =
         wiring::embedder_for_writing(config, options.embedder.as_deref())?;
     let engine = wiring::engine(config)?.with_embedder(embedder);
@@ -101,7 +105,10 @@ impl Meter {
 
     fn rate(&self) -> String {
         let per_second = self.tokens as f64 / self.started.elapsed().as_secs_f64().max(1e-3);
-        format!("{} of {} files, {per_second:.0} tokens/s", self.done, self.files)
+        format!(
+            "{} of {} files, {per_second:.0} tokens/s",
+            self.done, self.files
+        )
     }
 }
 
@@ -110,7 +117,12 @@ fn summary(report: &Report) -> Vec<String> {
     let mut lines: Vec<String> = report
         .sources
         .iter()
-        .filter(|row| matches!(row.status, Status::Partly | Status::Skipped | Status::Failed))
+        .filter(|row| {
+            matches!(
+                row.status,
+                Status::Partly | Status::Skipped | Status::Failed
+            )
+        })
         .map(problem)
         .collect();
     let totals = &report.totals;
@@ -151,7 +163,11 @@ fn problem(row: &Row) -> String {
         Status::Skipped => "skipped",
         _ => "failed",
     };
-    format!("{status}: {}: {}", row.source, row.reason.as_deref().unwrap_or("no reason given"))
+    format!(
+        "{status}: {}: {}",
+        row.source,
+        row.reason.as_deref().unwrap_or("no reason given")
+    )
 }
 
 /// A number of bytes for people.
@@ -176,6 +192,9 @@ mod tests {
 
     #[test]
     fn sizes_are_for_people() {
-        assert_eq!([size(0), size(999), size(1000), size(123_456_789)], ["0 B", "999 B", "1.0 kB", "123.5 MB"]);
+        assert_eq!(
+            [size(0), size(999), size(1000), size(123_456_789)],
+            ["0 B", "999 B", "1.0 kB", "123.5 MB"]
+        );
     }
 }

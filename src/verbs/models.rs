@@ -14,7 +14,11 @@ use crate::terminal::Printer;
 use crate::verbs::ingest::size;
 use crate::wiring::shelf;
 
-pub(crate) fn run(config: &Config, options: &Models, printer: &mut Printer) -> anyhow::Result<Exit> {
+pub(crate) fn run(
+    config: &Config,
+    options: &Models,
+    printer: &mut Printer,
+) -> anyhow::Result<Exit> {
     match &options.verb {
         ModelsVerb::List => list(config, printer),
         ModelsVerb::Pull { names, from } => pull(config, names, *from, printer),
@@ -71,13 +75,21 @@ fn list(config: &Config, printer: &mut Printer) -> anyhow::Result<Exit> {
     }
     for row in &rows {
         let text = |key: &str| row[key].as_str().unwrap_or_default().to_owned();
-        let mark = if row["installed"] == json!(true) { "*" } else { " " };
+        let mark = if row["installed"] == json!(true) {
+            "*"
+        } else {
+            " "
+        };
         printer.line(&format!(
             "{mark} {:<32} {:<9} {:>9}  {:<9}  {}",
             text("name"),
             text("kind"),
             size(row["size"].as_u64().unwrap_or_default()),
-            if text("support").starts_with("not yet") { "not yet" } else { "supported" },
+            if text("support").starts_with("not yet") {
+                "not yet"
+            } else {
+                "supported"
+            },
             text("summary"),
         ))?;
     }
@@ -130,7 +142,9 @@ fn pull(
             printer.say(&format!("pulling {} ({})", entry.name, size(entry.size)));
         }
         let bar = bar(printer);
-        let model = shelf.pull(entry, &from, &mut |progress| follow(&bar, printer, progress));
+        let model = shelf.pull(entry, &from, &mut |progress| {
+            follow(&bar, printer, progress)
+        });
         bar.finish_and_clear();
         let model = model?;
         if !printer.is_json() {
@@ -150,7 +164,11 @@ fn entry<'a>(catalogue: &'a Catalogue, name: &str) -> rag_core::Result<&'a Entry
             || "rag models list; a file of your own: rag models add PATH".to_owned(),
             |near| format!("did you mean `{near}`?"),
         );
-        Error::new(Code::ModelMissing, format!("the catalogue has no model `{name}`")).hint(hint)
+        Error::new(
+            Code::ModelMissing,
+            format!("the catalogue has no model `{name}`"),
+        )
+        .hint(hint)
     })
 }
 
@@ -183,7 +201,11 @@ fn follow(bar: &ProgressBar, printer: &mut Printer, progress: Progress) {
 fn verify(config: &Config, names: &[String], printer: &mut Printer) -> anyhow::Result<Exit> {
     let shelf = shelf(config);
     let names: Vec<String> = if names.is_empty() {
-        shelf.installed()?.into_iter().map(|model| model.name).collect()
+        shelf
+            .installed()?
+            .into_iter()
+            .map(|model| model.name)
+            .collect()
     } else {
         names.to_vec()
     };

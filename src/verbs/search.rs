@@ -11,7 +11,11 @@ use crate::exit::Exit;
 use crate::terminal::Printer;
 use crate::wiring;
 
-pub(crate) fn run(config: &Config, options: &Search, printer: &mut Printer) -> anyhow::Result<Exit> {
+pub(crate) fn run(
+    config: &Config,
+    options: &Search,
+    printer: &mut Printer,
+) -> anyhow::Result<Exit> {
     let mut engine = wiring::engine(config)?;
     let query = Query {
         text: options.query.clone(),

@@ -12,7 +12,11 @@ pub(crate) fn run(config: &Config, printer: &mut Printer) -> anyhow::Result<Exit
         printer.value(&summary)?;
         return Ok(Exit::Done);
     }
-    printer.line(&format!("knowledge base  {} ({})", summary.kb, summary.dir.display()))?;
+    printer.line(&format!(
+        "knowledge base  {} ({})",
+        summary.kb,
+        summary.dir.display()
+    ))?;
     printer.line(&format!(
         "embedder        {} ({} dimensions)",
         summary.embedder, summary.dimensions
@@ -28,7 +32,11 @@ pub(crate) fn run(config: &Config, printer: &mut Printer) -> anyhow::Result<Exit
     }
     for row in &summary.troubles {
         let reason = row.reason.as_deref().unwrap_or_default();
-        printer.line(&format!("{:<15} {}: {reason}", format!("{:?}", row.status).to_lowercase(), row.source))?;
+        printer.line(&format!(
+            "{:<15} {}: {reason}",
+            format!("{:?}", row.status).to_lowercase(),
+            row.source
+        ))?;
     }
     Ok(Exit::Done)
 }

@@ -54,7 +54,9 @@ impl Evidence {
         let mut places = Vec::new();
         for (passage, text) in passages.iter().enumerate() {
             let spans = citable(text);
-            let pairs = spans.windows(2).map(|pair| (Span::new(pair[0].start, pair[1].end), 2));
+            let pairs = spans
+                .windows(2)
+                .map(|pair| (Span::new(pair[0].start, pair[1].end), 2));
             let singles = spans.iter().map(|span| (*span, 1));
             places.extend(singles.chain(pairs).map(|(span, sentences)| Place {
                 passage,
@@ -81,7 +83,9 @@ impl Evidence {
             } else {
                 covered >= COVERED
                     && self.share(&novel, &place.terms) >= NOVEL
-                    && novel.iter().all(|term| !is_number(term) || place.terms.contains(term))
+                    && novel
+                        .iter()
+                        .all(|term| !is_number(term) || place.terms.contains(term))
             };
             if !enough {
                 continue;
@@ -179,7 +183,11 @@ mod tests {
 
     #[test]
     fn a_sentence_is_supported_by_the_sentence_that_says_it() {
-        let found = quote("When was the Tern built?", &[FERRY], "The Tern was built in 1978.");
+        let found = quote(
+            "When was the Tern built?",
+            &[FERRY],
+            "The Tern was built in 1978.",
+        );
         assert_eq!(found, Some("The Tern was built in Bergen in 1978."));
     }
 
@@ -193,7 +201,10 @@ mod tests {
     #[test]
     fn a_wrong_number_and_a_wrong_name_are_not_supported() {
         let question = "Where was the Tern built, and when?";
-        for wrong in ["The Tern was built in 1979.", "The Tern was built in Hamburg by Blohm."] {
+        for wrong in [
+            "The Tern was built in 1979.",
+            "The Tern was built in Hamburg by Blohm.",
+        ] {
             assert_eq!(quote(question, &[FERRY], wrong), None, "{wrong}");
         }
     }
@@ -203,13 +214,20 @@ mod tests {
         let passage = "渡轮燕鸥号于1978年在卑尔根建造。全船可载六十名乘客。海燕号建于1987年。";
         let found = quote("燕鸥号是哪一年建造的？", &[passage], "燕鸥号建造于1978年。");
         assert_eq!(found, Some("渡轮燕鸥号于1978年在卑尔根建造。"));
-        assert_eq!(quote("燕鸥号是哪一年建造的？", &[passage], "燕鸥号建造于1990年。"), None);
+        assert_eq!(
+            quote("燕鸥号是哪一年建造的？", &[passage], "燕鸥号建造于1990年。"),
+            None
+        );
     }
 
     #[test]
     fn the_row_of_a_table_is_a_place_of_its_own() {
         let table = "| Route | Fare |\n|---|---|\n| Skerry | 12.50 |\n| Holm | 9.00 |";
-        let found = quote("What is the fare to Holm?", &[table], "The fare to Holm is 9.00.");
+        let found = quote(
+            "What is the fare to Holm?",
+            &[table],
+            "The fare to Holm is 9.00.",
+        );
         assert_eq!(found, Some("| Holm | 9.00 |"));
     }
 

@@ -110,16 +110,14 @@ impl Ask<'_> {
             Verifier::new(self.extractor),
             on_event,
         );
-        let generation = self.generator.generate(
-            &prompt.messages,
-            &question.sampling,
-            &mut |piece| {
-                if self.stop.load(Ordering::Relaxed) {
-                    return ControlFlow::Break(());
-                }
-                draft.add(piece)
-            },
-        )?;
+        let generation =
+            self.generator
+                .generate(&prompt.messages, &question.sampling, &mut |piece| {
+                    if self.stop.load(Ordering::Relaxed) {
+                        return ControlFlow::Break(());
+                    }
+                    draft.add(piece)
+                })?;
         if self.stop.load(Ordering::Relaxed) {
             return Err(interrupted());
         }
@@ -164,7 +162,10 @@ fn gate(question: &str, hits: &[Hit]) -> Option<Refusal> {
         text.push_str(&hit.chunk.text);
         overlap(question, &text)
     });
-    let near = hits.iter().filter_map(|hit| hit.why.vector).map(|reason| reason.score);
+    let near = hits
+        .iter()
+        .filter_map(|hit| hit.why.vector)
+        .map(|reason| reason.score);
     let weak = spoken.fold(0.0, f32::max) < SPOKEN_OF && near.fold(-1.0, f32::max) < NEAR;
     weak.then(|| refusal(question, RefusalReason::WeakHits))
 }
@@ -172,8 +173,15 @@ fn gate(question: &str, hits: &[Hit]) -> Option<Refusal> {
 /// The refusal of a draft that no passage supports.
 fn unsupported(question: &str, draft: &str) -> Refusal {
     const DECLINES: [&str; 9] = [
-        "don't know", "do not know", "don’t know", "not mentioned", "not provide", "no information",
-        "不知道", "没有提到", "没有答案",
+        "don't know",
+        "do not know",
+        "don’t know",
+        "not mentioned",
+        "not provide",
+        "no information",
+        "不知道",
+        "没有提到",
+        "没有答案",
     ];
     let draft = draft.to_lowercase();
     let declined = draft.trim().is_empty() || DECLINES.iter().any(|phrase| draft.contains(phrase));
@@ -274,7 +282,12 @@ impl<'a, 'e> Draft<'a, 'e> {
             let gap = self.raw[self.checked..span.start].to_owned();
             let text = span.slice(&self.raw).to_owned();
             self.checked = span.end;
-            if self.written.sentences.iter().any(|before| before.text == text) {
+            if self
+                .written
+                .sentences
+                .iter()
+                .any(|before| before.text == text)
+            {
                 flow = ControlFlow::Break(());
                 break;
             }
@@ -342,5 +355,120 @@ impl<'a, 'e> Draft<'a, 'e> {
         let n = citation.n;
         self.written.citations.push(citation);
         Some(n)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{engine, files};
+
+    const FLEET: &str =
+        "# Fleet\n\nThe Tern was built in Bergen in 1978. She carries 60 passengers.\n";
+
+    fn ask(script: &'static str, question: &str) -> (Answer, String) {
+        let (home, docs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        files(
+            docs.path(),
+            &[
+                ("fleet.md", FLEET),
+                ("shop.md", "The shop sells tea and cake.\n"),
+            ],
+        );
+        let (engine, _) = engine(home.path(), script);
+        engine
+            .ingest(&[docs.path().to_owned()], &mut |_| {})
+            .unwrap();
+        let question = Question {
+            text: question.into(),
+            limit: 5,
+            sampling: Sampling {
+                temperature: 0.0,
+                top_p: 1.0,
+                seed: 0,
+                max_tokens: 100,
+            },
+        };
+        let mut streamed = String::new();
+        let answer = engine
+            .ask(&question, &mut |event| {
+                if let AskEvent::Text(text) = event {
+                    streamed.push_str(text);
+                }
+            })
+            .unwrap();
+        (answer, streamed)
+    }
+
+    #[test]
+    fn every_sentence_gets_the_number_of_the_place_that_supports_it() {
+        let script =
+            "The Tern was built in Bergen. She carries 60 passengers. She is painted green.";
+        let (answer, streamed) = ask(script, "Where was the Tern built?");
+        let marked = "The Tern was built in Bergen. [1] She carries 60 passengers. [2] She is painted green. [?]";
+        assert_eq!(answer.text, marked);
+        assert_eq!(streamed, marked);
+        let quotes: Vec<_> = answer
+            .citations
+            .iter()
+            .map(|c| (c.n, c.quote.as_str()))
+            .collect();
+        let expected = [
+            (1, "The Tern was built in Bergen in 1978."),
+            (2, "She carries 60 passengers."),
+        ];
+        assert_eq!(quotes, expected);
+        assert!(
+            answer
+                .citations
+                .iter()
+                .all(|c| c.verified && c.source == "fleet.md")
+        );
+        assert_eq!(
+            answer.citations[0].lines.map(|l| (l.first, l.last)),
+            Some((3, 3))
+        );
+    }
+
+    #[test]
+    fn the_same_place_keeps_its_number() {
+        let script = "The Tern was built in Bergen. Built in 1978, the Tern is old.";
+        let (answer, _) = ask(script, "When was the Tern built?");
+        assert_eq!(answer.citations.len(), 1);
+        assert_eq!(answer.sentences[1].citations, [1]);
+    }
+
+    #[test]
+    fn a_draft_without_support_is_refused_and_not_shown() {
+        let (answer, streamed) = ask(
+            "The Tern was built in Oslo in 1902.",
+            "Where was the Tern built?",
+        );
+        assert_eq!(answer.refused.unwrap().reason, RefusalReason::Unsupported);
+        assert_eq!((answer.text.as_str(), streamed.as_str()), ("", ""));
+    }
+
+    #[test]
+    fn a_model_that_declines_is_a_refusal() {
+        let (answer, _) = ask("I don't know.", "Where was the Tern sold?");
+        assert_eq!(answer.refused.unwrap().reason, RefusalReason::ModelDeclined);
+    }
+
+    #[test]
+    fn a_question_that_the_documents_do_not_speak_of_is_refused_without_asking_the_model() {
+        let (answer, _) = ask("Never asked.", "Which enzyme unwinds the double helix?");
+        let reason = answer.refused.unwrap().reason;
+        assert!(
+            matches!(reason, RefusalReason::WeakHits | RefusalReason::NoHits),
+            "{reason:?}"
+        );
+        assert_eq!(answer.usage.prompt_tokens, 0);
+    }
+
+    #[test]
+    fn a_model_that_repeats_itself_is_stopped() {
+        let script = "She carries 60 passengers. She carries 60 passengers. She carries 60 passengers. And on.";
+        let (answer, _) = ask(script, "How many passengers does the Tern carry?");
+        assert_eq!(answer.text, "She carries 60 passengers. [1]");
     }
 }

@@ -8,7 +8,7 @@ use rag_core::{Answer, Code, Embedder, Error, Extractor, Generator, Hit, Query, 
 use rag_index::{Layout, Store};
 use rag_text::Sizes;
 
-use crate::ask::{AskEvent, Ask, Question};
+use crate::ask::{Ask, AskEvent, Question};
 use crate::evaluate::{self, EvalEvent, Evaluation};
 use crate::ingest::{Ingest, IngestEvent};
 use crate::kb::{KnowledgeBase, Summary};
@@ -140,7 +140,12 @@ impl Engine {
     /// `NoKnowledgeBase`, `Incompatible`, and whatever the store or the embedder reports.
     pub fn search(&self, query: &Query) -> Result<Vec<Hit>> {
         let store = self.reader()?;
-        retrieve::search(&store, self.embedder.as_deref(), query, self.settings.candidates)
+        retrieve::search(
+            &store,
+            self.embedder.as_deref(),
+            query,
+            self.settings.candidates,
+        )
     }
 
     /// Answers from the documents, with citations, or refuses.
@@ -181,7 +186,12 @@ impl Engine {
             if self.stop.load(Ordering::Relaxed) {
                 return Err(interrupted());
             }
-            retrieve::search(&store, self.embedder.as_deref(), query, self.settings.candidates)
+            retrieve::search(
+                &store,
+                self.embedder.as_deref(),
+                query,
+                self.settings.candidates,
+            )
         })
     }
 

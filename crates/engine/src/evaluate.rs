@@ -140,7 +140,10 @@ fn score(ranks: &[Option<usize>], empty: usize, mut times: Vec<f64>) -> Metrics 
     times.sort_by(f64::total_cmp);
     let percentile = |share: f64| {
         let at = (times.len() as f64 * share) as usize;
-        times.get(at.min(times.len().saturating_sub(1))).copied().unwrap_or(0.0)
+        times
+            .get(at.min(times.len().saturating_sub(1)))
+            .copied()
+            .unwrap_or(0.0)
     };
     Metrics {
         questions: ranks.len(),
@@ -148,7 +151,12 @@ fn score(ranks: &[Option<usize>], empty: usize, mut times: Vec<f64>) -> Metrics 
         recall_at_5: within(5),
         recall_at_10: within(10),
         recall_at_20: within(20),
-        mrr: ranks.iter().flatten().map(|rank| 1.0 / (rank + 1) as f64).sum::<f64>() / all,
+        mrr: ranks
+            .iter()
+            .flatten()
+            .map(|rank| 1.0 / (rank + 1) as f64)
+            .sum::<f64>()
+            / all,
         zero: empty as f64 / all,
         p50_ms: percentile(0.5),
         p95_ms: percentile(0.95),
@@ -171,7 +179,9 @@ fn is_right(hit: &Hit, gold: &Gold) -> bool {
         let Some(doc) = place.doc.as_deref() else {
             return false;
         };
-        same_document(&hit.source.path, doc) && on_page(hit, place.page) && holds(&text, place, gold)
+        same_document(&hit.source.path, doc)
+            && on_page(hit, place.page)
+            && holds(&text, place, gold)
     })
 }
 
@@ -180,7 +190,8 @@ fn same_document(source: &str, doc: &str) -> bool {
 }
 
 fn ends_with_path(long: &str, short: &str) -> bool {
-    long.strip_suffix(short).is_some_and(|rest| rest.ends_with('/'))
+    long.strip_suffix(short)
+        .is_some_and(|rest| rest.ends_with('/'))
 }
 
 fn on_page(hit: &Hit, page: Option<u32>) -> bool {
@@ -196,7 +207,11 @@ fn holds(text: &str, place: &Evidence, gold: &Gold) -> bool {
         .iter()
         .map(|answer| fold(answer))
         .any(|answer| answer.chars().count() > 2 && text.contains(&answer));
-    answered || place.text.as_deref().is_none_or(|evidence| half_of(evidence, text))
+    answered
+        || place
+            .text
+            .as_deref()
+            .is_none_or(|evidence| half_of(evidence, text))
 }
 
 /// Whether at least half of the evidence's character 8-grams stand in the folded text.
@@ -207,7 +222,10 @@ fn half_of(evidence: &str, text: &str) -> bool {
         .windows(N.min(evidence.len().max(1)))
         .map(|gram| gram.iter().collect())
         .collect();
-    let found = grams.iter().filter(|gram| text.contains(gram.as_str())).count();
+    let found = grams
+        .iter()
+        .filter(|gram| text.contains(gram.as_str()))
+        .count();
     found * 2 >= grams.len()
 }
 
@@ -225,7 +243,12 @@ mod tests {
     #[test]
     fn ranks_become_recall_and_mean_reciprocal_rank() {
         let metrics = score(&[Some(0), Some(1), Some(7), None], 1, vec![3.0, 1.0, 2.0]);
-        let scores = [metrics.recall_at_1, metrics.recall_at_5, metrics.recall_at_10, metrics.zero];
+        let scores = [
+            metrics.recall_at_1,
+            metrics.recall_at_5,
+            metrics.recall_at_10,
+            metrics.zero,
+        ];
         assert_eq!(scores, [0.25, 0.5, 0.75, 0.25]);
         assert!((metrics.mrr - (1.0 + 0.5 + 0.125) / 4.0).abs() < 1e-9);
         assert!((metrics.p50_ms - 2.0).abs() < 1e-9);
@@ -234,7 +257,10 @@ mod tests {
     #[test]
     fn half_of_the_evidence_is_enough_however_it_is_wrapped() {
         let evidence = "营业收入同比增长12.5%，主要来自轮渡业务。";
-        assert!(half_of(evidence, &fold("前文。营业收入同比\n增长１２.5%，主要来自轮渡")));
+        assert!(half_of(
+            evidence,
+            &fold("前文。营业收入同比\n增长１２.5%，主要来自轮渡")
+        ));
         assert!(!half_of(evidence, &fold("主要来自轮渡业务")));
     }
 

@@ -43,7 +43,9 @@ pub fn fuse(words: Vec<Found>, vector: Vec<Found>, weights: Fused) -> Vec<Hit> {
         }
     };
     add(words, weights.words, |why, reason| why.words = Some(reason));
-    add(vector, weights.vector, |why, reason| why.vector = Some(reason));
+    add(vector, weights.vector, |why, reason| {
+        why.vector = Some(reason)
+    });
     hits.sort_by(|a, b| b.score.total_cmp(&a.score));
     hits
 }
@@ -77,14 +79,20 @@ mod tests {
     }
 
     fn list(names: &[u32]) -> Vec<Found> {
-        names.iter().map(|n| found(*n, 1.0 / (*n + 1) as f32)).collect()
+        names
+            .iter()
+            .map(|n| found(*n, 1.0 / (*n + 1) as f32))
+            .collect()
     }
 
     fn order(hits: &[Hit]) -> Vec<String> {
         hits.iter().map(|hit| hit.source.path.clone()).collect()
     }
 
-    const EVEN: Fused = Fused { words: 1.0, vector: 1.0 };
+    const EVEN: Fused = Fused {
+        words: 1.0,
+        vector: 1.0,
+    };
 
     #[test]
     fn what_both_lists_hold_comes_first_and_says_so() {
@@ -97,7 +105,10 @@ mod tests {
 
     #[test]
     fn a_list_of_no_weight_adds_its_hits_at_the_end() {
-        let weights = Fused { words: 1.0, vector: 0.0 };
+        let weights = Fused {
+            words: 1.0,
+            vector: 0.0,
+        };
         let hits = fuse(list(&[1, 2]), list(&[3, 2]), weights);
         assert_eq!(order(&hits), ["1", "2", "3"]);
     }

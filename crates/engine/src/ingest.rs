@@ -59,7 +59,10 @@ struct Prepared {
 enum Reading {
     Prepared(Prepared),
     /// Not readable now; nothing is recorded, so that the next run tries again.
-    Unreadable { seen: Seen, error: Error },
+    Unreadable {
+        seen: Seen,
+        error: Error,
+    },
 }
 
 /// The part of a run that gathers results.
@@ -133,8 +136,17 @@ impl Ingest<'_> {
                 Err(cause) => {
                     // The file is there: what is known of it is not proven gone.
                     let spared = file.absolute.clone();
-                    scopes.iter_mut().for_each(|scope| scope.spared.push(spared.clone()));
-                    progress.row(row_of(&file, Status::Failed, Some(format!("can't be read: {cause}"))), 0);
+                    scopes
+                        .iter_mut()
+                        .for_each(|scope| scope.spared.push(spared.clone()));
+                    progress.row(
+                        row_of(
+                            &file,
+                            Status::Failed,
+                            Some(format!("can't be read: {cause}")),
+                        ),
+                        0,
+                    );
                 }
             }
         }
@@ -182,7 +194,10 @@ impl Ingest<'_> {
         moves: &[(SourceState, Seen)],
         progress: &mut Progress<'_, '_>,
     ) -> Result<()> {
-        let keys: Vec<_> = moves.iter().map(|(from, _)| from.source.key.clone()).collect();
+        let keys: Vec<_> = moves
+            .iter()
+            .map(|(from, _)| from.source.key.clone())
+            .collect();
         let mut rows: HashMap<_, SourceRows> = self
             .store
             .rows(&keys)?
@@ -197,12 +212,15 @@ impl Ingest<'_> {
                 put.push(source);
             }
         }
-        let kept: Vec<_> = put.iter().map(|rows| rows.state.source.key.clone()).collect();
+        let kept: Vec<_> = put
+            .iter()
+            .map(|rows| rows.state.source.key.clone())
+            .collect();
         let drop = keys.into_iter().filter(|key| !kept.contains(key)).collect();
         self.store.commit(Batch { put, drop })?;
         for (from, to) in moves {
-            let reason = (from.source.path != to.source.path)
-                .then(|| format!("from {}", from.source.path));
+            let reason =
+                (from.source.path != to.source.path).then(|| format!("from {}", from.source.path));
             let mut row = row_of(to, Status::Moved, reason);
             row.chunks = from.chunks;
             progress.row(row, 0);
@@ -212,7 +230,11 @@ impl Ingest<'_> {
 
     fn read_all(&self, reads: &[Seen], reuse: bool, progress: &mut Progress<'_, '_>) -> Result<()> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let readers = if self.readers == 0 { cores } else { self.readers };
+        let readers = if self.readers == 0 {
+            cores
+        } else {
+            self.readers
+        };
         let next = AtomicUsize::new(0);
         std::thread::scope(|scope| {
             let (sender, readings) = sync_channel(readers * 2);
@@ -348,7 +370,10 @@ impl Ingest<'_> {
             if self.stop.load(Ordering::Relaxed) {
                 return Err(interrupted().hint("run it again: what is done is kept"));
             }
-            let texts: Vec<String> = part.iter().map(|(_, chunk)| chunk.embedded_text()).collect();
+            let texts: Vec<String> = part
+                .iter()
+                .map(|(_, chunk)| chunk.embedded_text())
+                .collect();
             let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
             let new = self.embedder.embed(&texts, Purpose::Passage)?;
             if new.len() != part.len() {
@@ -372,11 +397,11 @@ impl Ingest<'_> {
 }
 
 /// Hashes the files that may have changed, on all cores.
-fn hash_all(
-    mut seen: Vec<Seen>,
-    known: &[SourceState],
-) -> Vec<(Seen, std::io::Result<()>)> {
-    let known: HashMap<_, _> = known.iter().map(|state| (&state.source.key, state)).collect();
+fn hash_all(mut seen: Vec<Seen>, known: &[SourceState]) -> Vec<(Seen, std::io::Result<()>)> {
+    let known: HashMap<_, _> = known
+        .iter()
+        .map(|state| (&state.source.key, state))
+        .collect();
     let results: Vec<std::io::Result<()>> = seen
         .par_iter_mut()
         .map(|file| {
@@ -477,4 +502,117 @@ fn kept(state: &SourceState) -> Row {
         row.status = Status::Unchanged;
     }
     row
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::atomic::Ordering;
+
+    use rag_core::{Mode, Query, Report, Status};
+
+    use crate::Engine;
+    use crate::testing::{engine, files};
+
+    fn ingest(engine: &Engine, dir: &Path) -> Report {
+        engine.ingest(&[dir.to_owned()], &mut |_| {}).unwrap()
+    }
+
+    fn statuses(report: &Report) -> Vec<(&str, Status)> {
+        report
+            .sources
+            .iter()
+            .map(|row| (row.source.as_str(), row.status))
+            .collect()
+    }
+
+    fn finds(engine: &Engine, words: &str) -> Vec<String> {
+        let query = Query {
+            text: words.into(),
+            mode: Mode::Words,
+            limit: 10,
+        };
+        let hits = engine.search(&query).unwrap();
+        hits.into_iter().map(|hit| hit.source.path).collect()
+    }
+
+    #[test]
+    fn each_change_is_told_and_only_what_is_new_is_embedded() {
+        let (home, docs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let dir = docs.path();
+        files(
+            dir,
+            &[
+                ("a.md", "# Tern\n\nBuilt in Bergen.\n"),
+                ("b.md", "Petrel sails north.\n"),
+                ("c.txt", "Fulmar is electric.\n"),
+            ],
+        );
+        let (engine, embedder) = engine(home.path(), "");
+        let first = ingest(&engine, dir);
+        assert_eq!(first.totals.read, 3);
+        assert_eq!(embedder.embedded.load(Ordering::Relaxed), 3);
+
+        let second = ingest(&engine, dir);
+        assert_eq!((second.totals.unchanged, second.totals.embedded), (3, 0));
+
+        std::fs::write(dir.join("a.md"), "# Tern\n\nBuilt in Hamburg.\n").unwrap();
+        std::fs::rename(dir.join("b.md"), dir.join("moved.md")).unwrap();
+        std::fs::remove_file(dir.join("c.txt")).unwrap();
+        let third = ingest(&engine, dir);
+        let expected = [
+            ("a.md", Status::Read),
+            ("c.txt", Status::Removed),
+            ("moved.md", Status::Moved),
+        ];
+        assert_eq!(statuses(&third), expected);
+        assert_eq!(third.totals.embedded, 1);
+        assert_eq!(finds(&engine, "Petrel"), ["moved.md"]);
+        assert_eq!(finds(&engine, "Hamburg"), ["a.md"]);
+        assert!(finds(&engine, "Bergen").is_empty());
+        assert!(finds(&engine, "Fulmar").is_empty());
+    }
+
+    #[test]
+    fn a_file_that_can_not_be_read_is_one_row_and_is_not_tried_again_before_it_changes() {
+        let (home, docs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        files(
+            docs.path(),
+            &[
+                ("good.md", "Good.\n"),
+                ("bad.pdf", "%PDF-1.7 and then noise"),
+            ],
+        );
+        let (engine, _) = engine(home.path(), "");
+        let first = ingest(&engine, docs.path());
+        assert_eq!(
+            statuses(&first),
+            [("bad.pdf", Status::Failed), ("good.md", Status::Read)]
+        );
+        assert!(first.sources[0].reason.is_some());
+        let second = ingest(&engine, docs.path());
+        assert_eq!(
+            statuses(&second),
+            [("bad.pdf", Status::Failed), ("good.md", Status::Unchanged)]
+        );
+        assert_eq!(first.sources[0], second.sources[0]);
+    }
+
+    #[test]
+    fn a_stopped_run_keeps_what_was_done() {
+        let (home, docs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        files(docs.path(), &[("a.md", "One.\n")]);
+        let (engine, _) = engine(home.path(), "");
+        ingest(&engine, docs.path());
+        files(docs.path(), &[("b.md", "Two.\n")]);
+        let stop = engine.stop_switch();
+        stop.store(true, Ordering::Relaxed);
+        let error = engine
+            .ingest(&[docs.path().to_owned()], &mut |_| {})
+            .unwrap_err();
+        assert_eq!(error.code, rag_core::Code::Interrupted);
+        stop.store(false, Ordering::Relaxed);
+        assert_eq!(engine.status().unwrap().sources, 1);
+        assert_eq!(ingest(&engine, docs.path()).totals.embedded, 1);
+    }
 }

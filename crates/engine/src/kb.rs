@@ -90,7 +90,10 @@ impl KnowledgeBase {
             let hint = if names.is_empty() {
                 "rag ingest PATH".to_owned()
             } else {
-                format!("there is: {}; choose one with --kb, or: rag ingest PATH", names.join(", "))
+                format!(
+                    "there is: {}; choose one with --kb, or: rag ingest PATH",
+                    names.join(", ")
+                )
             };
             Error::new(
                 Code::NoKnowledgeBase,
@@ -102,7 +105,9 @@ impl KnowledgeBase {
 
     /// Names of the knowledge bases below the data home.
     fn neighbours(&self) -> Vec<String> {
-        let entries = std::fs::read_dir(self.home.join("kb")).into_iter().flatten();
+        let entries = std::fs::read_dir(self.home.join("kb"))
+            .into_iter()
+            .flatten();
         let mut names: Vec<String> = entries
             .flatten()
             .filter(|entry| entry.path().join("meta.json").is_file())
@@ -147,7 +152,10 @@ impl KnowledgeBase {
             .collect();
         store.commit(Batch {
             put: Vec::new(),
-            drop: doomed.iter().map(|state| state.source.key.clone()).collect(),
+            drop: doomed
+                .iter()
+                .map(|state| state.source.key.clone())
+                .collect(),
         })?;
         if !doomed.is_empty() {
             store.maintain(Upkeep::Full)?;

@@ -18,20 +18,23 @@
 mod engine;
 mod kb;
 
-mod walk;
-mod plan;
-mod workers;
 mod ingest;
+mod plan;
+mod walk;
+mod workers;
 
 mod fuse;
 mod retrieve;
 
-mod prompt;
 mod align;
-mod verify;
 mod ask;
+mod prompt;
+mod verify;
 
 mod evaluate;
+
+#[cfg(test)]
+mod testing;
 
 pub use align::support;
 pub use ask::{AskEvent, Question};

@@ -86,7 +86,10 @@ pub fn plan(seen: Vec<Seen>, known: Vec<SourceState>, scopes: &[Scope], rules: &
                 if state.source == file.source {
                     Action::Keep(state)
                 } else {
-                    Action::Move { from: state, to: file }
+                    Action::Move {
+                        from: state,
+                        to: file,
+                    }
                 }
             }
             Some(state) => {
@@ -94,7 +97,10 @@ pub fn plan(seen: Vec<Seen>, known: Vec<SourceState>, scopes: &[Scope], rules: &
                 Action::Read(file)
             }
             None => {
-                let twin = file.hash.as_ref().and_then(|hash| by_hash.get_mut(hash)?.pop());
+                let twin = file
+                    .hash
+                    .as_ref()
+                    .and_then(|hash| by_hash.get_mut(hash)?.pop());
                 match twin.and_then(|at| gone[at].take()) {
                     Some(from) => Action::Move { from, to: file },
                     None => Action::Read(file),
@@ -176,19 +182,40 @@ mod tests {
     #[test]
     fn new_changed_same_renamed_and_deleted_files_are_told_apart() {
         let plan = plan(
-            vec![seen("new", "1"), seen("changed", "2"), seen("same", "3"), seen("to", "4")],
-            vec![known("changed", "0"), known("same", "3"), known("from", "4"), known("gone", "5")],
+            vec![
+                seen("new", "1"),
+                seen("changed", "2"),
+                seen("same", "3"),
+                seen("to", "4"),
+            ],
+            vec![
+                known("changed", "0"),
+                known("same", "3"),
+                known("from", "4"),
+                known("gone", "5"),
+            ],
             &whole(),
             RULES,
         );
-        let expected = ["read new", "read changed", "keep same", "move from to", "drop gone"];
+        let expected = [
+            "read new",
+            "read changed",
+            "keep same",
+            "move from to",
+            "drop gone",
+        ];
         assert_eq!(summary(&plan), expected);
     }
 
     #[test]
     fn other_rules_mean_reading_again_and_no_move() {
         let files = vec![seen("same", "3"), seen("to", "4")];
-        let plan = plan(files, vec![known("same", "3"), known("from", "4")], &whole(), "r2");
+        let plan = plan(
+            files,
+            vec![known("same", "3"), known("from", "4")],
+            &whole(),
+            "r2",
+        );
         assert_eq!(summary(&plan), ["read same", "read to", "drop from"]);
     }
 

@@ -64,7 +64,11 @@ fn messages(question: &str, hits: &[Hit]) -> Vec<Message> {
     for (hit, n) in hits.iter().zip(1..) {
         let mut place = vec![hit.source.path.as_str()];
         place.extend(hit.chunk.heading.iter().map(String::as_str));
-        user.push_str(&format!("[{n}] {}\n{}\n\n", place.join(" › "), hit.chunk.text.trim()));
+        user.push_str(&format!(
+            "[{n}] {}\n{}\n\n",
+            place.join(" › "),
+            hit.chunk.text.trim()
+        ));
     }
     user.push_str(if chinese { "问题：" } else { "Question: " });
     user.push_str(question.trim());

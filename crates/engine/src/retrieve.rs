@@ -25,11 +25,10 @@ pub(crate) fn search(
     let vector = match (query.mode, embedder) {
         (Mode::Words, _) => Vec::new(),
         (_, None) => {
-            return Err(Error::new(
-                Code::ModelMissing,
-                "searching by vectors needs an embedder",
-            )
-            .hint("rag models pull starter, or search with --mode words"));
+            return Err(
+                Error::new(Code::ModelMissing, "searching by vectors needs an embedder")
+                    .hint("rag models pull starter, or search with --mode words"),
+            );
         }
         (mode, Some(embedder)) => {
             if mode == Mode::Hybrid {

@@ -48,7 +48,8 @@ impl<'a> Verifier<'a> {
             return Some(place(document, span, None));
         }
         let moved = fold::find(&document.text, quote)?;
-        let note = "the file has changed since it was indexed; the quote stands elsewhere in it now";
+        let note =
+            "the file has changed since it was indexed; the quote stands elsewhere in it now";
         Some(place(document, moved, Some(note.to_owned())))
     }
 }
@@ -83,19 +84,29 @@ mod tests {
         let reader = rag_text::Reader::new();
         let source = source(dir.path(), "a.txt");
         let mut verifier = Verifier::new(&reader);
-        let place = verifier.find(&source, Span::new(5, 16), "Two is two.").unwrap();
+        let place = verifier
+            .find(&source, Span::new(5, 16), "Two is two.")
+            .unwrap();
         assert_eq!(place.lines, Some(Lines { first: 2, last: 2 }));
         assert_eq!(place.note, None);
-        assert_eq!(verifier.find(&source, Span::new(5, 16), "Two is three."), None);
+        assert_eq!(
+            verifier.find(&source, Span::new(5, 16), "Two is three."),
+            None
+        );
 
         std::fs::write(dir.path().join("a.txt"), "New.\n\nOne.\nTwo is two.\n").unwrap();
         let mut verifier = Verifier::new(&reader);
-        let place = verifier.find(&source, Span::new(5, 16), "Two is two.").unwrap();
+        let place = verifier
+            .find(&source, Span::new(5, 16), "Two is two.")
+            .unwrap();
         assert_eq!(place.lines, Some(Lines { first: 4, last: 4 }));
         assert!(place.note.unwrap().contains("changed"));
 
         std::fs::remove_file(dir.path().join("a.txt")).unwrap();
         let mut verifier = Verifier::new(&reader);
-        assert_eq!(verifier.find(&source, Span::new(5, 16), "Two is two."), None);
+        assert_eq!(
+            verifier.find(&source, Span::new(5, 16), "Two is two."),
+            None
+        );
     }
 }

@@ -101,7 +101,10 @@ fn look_at(entry: &DirEntry, root: &Path, max_bytes: u64) -> Look {
         return Look::Folder;
     }
     if kind.is_symlink() {
-        return pass(Status::Skipped, "a symbolic link; links are not followed".into());
+        return pass(
+            Status::Skipped,
+            "a symbolic link; links are not followed".into(),
+        );
     }
     if !kind.is_file() {
         return pass(Status::Skipped, "not a regular file".into());
@@ -176,7 +179,10 @@ pub(crate) fn absolute(path: &Path) -> PathBuf {
     let mut missing: Vec<&std::ffi::OsStr> = Vec::new();
     for ancestor in full.ancestors() {
         if let Ok(real) = ancestor.canonicalize() {
-            return missing.iter().rev().fold(real, |path, part| path.join(part));
+            return missing
+                .iter()
+                .rev()
+                .fold(real, |path, part| path.join(part));
         }
         missing.extend(ancestor.file_name());
     }

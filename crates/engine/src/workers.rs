@@ -67,7 +67,11 @@ impl WorkerPool {
     }
 
     fn take(&self) -> Result<Worker> {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let idle = self
+            .idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
         match idle {
             Some(worker) => Ok(worker),
             None => Worker::start(&self.program, &self.arguments),
@@ -156,10 +160,13 @@ impl Worker {
         };
         let line = serde_json::to_string(&request).map_err(|_| Loss::Gone)?;
         writeln!(self.requests, "{line}").map_err(|_| Loss::Gone)?;
-        let reply = self.replies.recv_timeout(limit).map_err(|error| match error {
-            RecvTimeoutError::Timeout => Loss::Late,
-            RecvTimeoutError::Disconnected => Loss::Gone,
-        })?;
+        let reply = self
+            .replies
+            .recv_timeout(limit)
+            .map_err(|error| match error {
+                RecvTimeoutError::Timeout => Loss::Late,
+                RecvTimeoutError::Disconnected => Loss::Gone,
+            })?;
         serde_json::from_str(&reply).map_err(|_| Loss::Gone)
     }
 
@@ -170,7 +177,10 @@ impl Worker {
         match loss {
             Loss::Late => Error::new(
                 Code::LimitExceeded,
-                format!("reading took longer than {} s and was stopped", limit.as_secs()),
+                format!(
+                    "reading took longer than {} s and was stopped",
+                    limit.as_secs()
+                ),
             ),
             Loss::Gone => Error::new(
                 Code::LimitExceeded,
@@ -275,7 +285,10 @@ mod tests {
         serve_extractor(&mut request.as_bytes(), &mut replies, &reader).unwrap();
         let reply = dir.path().join("reply");
         std::fs::write(&reply, &replies).unwrap();
-        let script = format!("read line; echo noise; printf noise; cat '{}'; read x", reply.display());
+        let script = format!(
+            "read line; echo noise; printf noise; cat '{}'; read x",
+            reply.display()
+        );
         let document = pool(&script).extract(Path::new("a.md")).unwrap();
         assert_eq!(document.title.as_deref(), Some("Title"));
     }

@@ -1,0 +1,132 @@
+//! Stand-ins for models in tests: an embedder that hashes words, a generator with a script.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rag_core::{
+    Embedder, Finish, Generation, Generator, Message, Purpose, Result, Sampling, TokenCounter,
+};
+use rag_text::Reader;
+
+use crate::{Engine, KnowledgeBase};
+
+/// Texts that share words get near vectors; counts how many texts it has embedded.
+#[derive(Debug, Default)]
+pub(crate) struct HashEmbedder {
+    pub(crate) embedded: AtomicUsize,
+}
+
+const DIMENSIONS: usize = 64;
+
+impl TokenCounter for HashEmbedder {
+    fn count_tokens(&self, text: &str) -> usize {
+        text.split_whitespace()
+            .map(|word| word.chars().count().div_ceil(4))
+            .sum()
+    }
+}
+
+impl Embedder for HashEmbedder {
+    fn fingerprint(&self) -> &'static str {
+        "hash-64"
+    }
+
+    fn name(&self) -> &'static str {
+        "hash"
+    }
+
+    fn languages(&self) -> &[String] {
+        &[]
+    }
+
+    fn dimensions(&self) -> usize {
+        DIMENSIONS
+    }
+
+    fn max_tokens(&self) -> usize {
+        64
+    }
+
+    fn embed(&self, texts: &[&str], _purpose: Purpose) -> Result<Vec<Vec<f32>>> {
+        self.embedded.fetch_add(texts.len(), Ordering::Relaxed);
+        Ok(texts.iter().map(|text| vector(text)).collect())
+    }
+}
+
+fn vector(text: &str) -> Vec<f32> {
+    let mut vector = vec![1e-3; DIMENSIONS];
+    for term in rag_text::terms(text) {
+        let hash = blake3::hash(term.as_bytes());
+        vector[usize::from(hash.as_bytes()[0]) % DIMENSIONS] += 1.0;
+    }
+    let norm = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
+    vector.iter().map(|x| x / norm).collect()
+}
+
+/// Writes its script, a few characters at a time.
+#[derive(Debug)]
+pub(crate) struct Script(pub(crate) &'static str);
+
+impl Generator for Script {
+    fn name(&self) -> &'static str {
+        "script"
+    }
+
+    fn context_tokens(&self) -> usize {
+        2000
+    }
+
+    fn prompt_tokens(&self, messages: &[Message]) -> Result<usize> {
+        Ok(messages.iter().map(|m| m.content.len().div_ceil(4)).sum())
+    }
+
+    fn generate(
+        &self,
+        messages: &[Message],
+        _sampling: &Sampling,
+        on_text: &mut dyn FnMut(&str) -> ControlFlow<()>,
+    ) -> Result<Generation> {
+        let characters: Vec<char> = self.0.chars().collect();
+        let mut text = String::new();
+        let mut finish = Finish::Stop;
+        for piece in characters.chunks(3) {
+            let piece: String = piece.iter().collect();
+            text.push_str(&piece);
+            if on_text(&piece).is_break() {
+                finish = Finish::Cancelled;
+                break;
+            }
+        }
+        Ok(Generation {
+            generated_tokens: text.len().div_ceil(4),
+            text,
+            prompt_tokens: self.prompt_tokens(messages)?,
+            finish,
+            prefill_ms: 1.0,
+            decode_ms: 1.0,
+        })
+    }
+}
+
+/// An engine over `home`, with its embedder for counting.
+pub(crate) fn engine(home: &Path, script: &'static str) -> (Engine, Arc<HashEmbedder>) {
+    let embedder = Arc::new(HashEmbedder::default());
+    let engine = Engine::new(
+        KnowledgeBase::new(home, "test").unwrap(),
+        Arc::new(Reader::new()),
+    )
+    .with_embedder(Arc::clone(&embedder) as _)
+    .with_generator(Arc::new(Script(script)));
+    (engine, embedder)
+}
+
+/// Writes files below `dir`.
+pub(crate) fn files(dir: &Path, files: &[(&str, &str)]) {
+    for (name, text) in files {
+        let path = dir.join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+}
