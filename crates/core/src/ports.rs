@@ -81,6 +81,7 @@ pub trait Generator: Send + Sync {
     fn prompt_tokens(&self, messages: &[Message]) -> Result<usize>;
 
     /// Writes the next message, giving each piece of text to `on_text` as it is made; `Break` stops.
+    /// A piece may be empty: a sign of life while a long prompt is read, and a chance to stop.
     ///
     /// # Errors
     /// `PromptTooLong` where prompt and `max_tokens` exceed the context; `ModelInvalid` where the

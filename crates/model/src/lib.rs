@@ -1,1 +1,43 @@
 //! Weights in; vectors, scores and words out.
+//!
+//! The only crate that knows candle and tokenizers. What it gives implements the ports of
+//! `rag-core`; it knows nothing of documents, indexes, prompts or terminals.
+//!
+//! ```no_run
+//! use rag_core::{Generator, Message, Role, Sampling};
+//! use rag_model::{Device, GgufGenerator};
+//! use std::{ops::ControlFlow, path::Path};
+//!
+//! # fn main() -> rag_core::Result<()> {
+//! let path = Path::new("SmolLM2-135M-Instruct.Q4_1.gguf");
+//! println!("{} weights", rag_model::inspect(path)?.parameters);
+//! let model = GgufGenerator::load(path, "smollm2-135m", &Device::best())?;
+//! let question = Message { role: Role::User, content: "What is a heron?".into() };
+//! let sampling = Sampling { temperature: 0.0, top_p: 1.0, seed: 0, max_tokens: 64 };
+//! let answer = model.generate(&[question], &sampling, &mut |_| ControlFlow::Continue(()))?;
+//! println!("{}", answer.text);
+//! # Ok(())
+//! # }
+//! ```
+
+mod device;
+mod fault;
+mod kernels;
+
+mod bert;
+mod embedder;
+
+mod chat;
+mod decoder;
+mod generator;
+mod gguf;
+mod sampling;
+mod vocabulary;
+
+#[cfg(test)]
+mod testing;
+
+pub use device::Device;
+pub use embedder::{BertEmbedder, EmbedderFiles, EmbedderSpec, Pooling};
+pub use generator::GgufGenerator;
+pub use gguf::{ModelCard, inspect};

@@ -1,0 +1,363 @@
+//! Chat templates: how a model wants a conversation written down.
+//!
+//! A template is a Jinja program inside the model file. It is given a placeholder for the text of
+//! every message, so that what it writes and what people or documents wrote can be told apart.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::{Environment, ErrorKind, Value, context};
+use rag_core::Role;
+
+use crate::fault::{Fault, Result};
+
+/// A stretch of a conversation that is written down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Piece {
+    /// The template's own text.
+    Template(String),
+    /// The text of message number n, from 0.
+    Content(usize),
+}
+
+/// A compiled template.
+#[derive(Debug)]
+pub(crate) struct ChatTemplate {
+    model: String,
+    environment: Environment<'static>,
+    begin: String,
+    end: String,
+}
+
+const NAME: &str = "chat";
+// Private-use characters: no template looks for them, and trimming leaves them.
+const OPEN: char = '\u{E0A5}';
+const CLOSE: char = '\u{E0A6}';
+
+impl ChatTemplate {
+    /// Compiles `source`. `begin` and `end` are the texts of the tokens it knows as `bos_token` and
+    /// `eos_token`.
+    pub(crate) fn new(model: &str, source: &str, begin: &str, end: &str) -> Result<Self> {
+        let mut environment = Environment::new();
+        // As Hugging Face's transformers sets Jinja up, which is what templates are written for.
+        let syntax = SyntaxConfig::builder()
+            .trim_blocks(true)
+            .lstrip_blocks(true)
+            .build();
+        let fault = |source| Fault::Template {
+            model: model.to_owned(),
+            problem: "can't be read".to_owned(),
+            source: Some(source),
+        };
+        environment.set_syntax(syntax.map_err(fault)?);
+        environment
+            .set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+        environment.add_function("raise_exception", raise_exception);
+        environment.add_function("strftime_now", strftime_now);
+        environment
+            .add_template_owned(NAME, source.to_owned())
+            .map_err(fault)?;
+        Ok(Self {
+            model: model.to_owned(),
+            environment,
+            begin: begin.to_owned(),
+            end: end.to_owned(),
+        })
+    }
+
+    /// Writes down a conversation of messages by `roles`, up to where the model is to write.
+    pub(crate) fn render(&self, roles: &[Role]) -> Result<Vec<Piece>> {
+        let messages: Vec<Value> = roles
+            .iter()
+            .enumerate()
+            .map(|(n, role)| {
+                let content = format!("{OPEN}{n}{CLOSE}");
+                context! { role => role.as_str(), content }
+            })
+            .collect();
+        let fault = |source| Fault::Template {
+            model: self.model.clone(),
+            problem: "failed".to_owned(),
+            source: Some(source),
+        };
+        let none: Option<()> = None;
+        let written = self
+            .environment
+            .get_template(NAME)
+            .and_then(|template| {
+                template.render(context! {
+                    messages,
+                    bos_token => self.begin.as_str(),
+                    eos_token => self.end.as_str(),
+                    add_generation_prompt => true,
+                    enable_thinking => false,
+                    tools => none,
+                    documents => none,
+                })
+            })
+            .map_err(fault)?;
+        self.pieces(&written, roles.len())
+    }
+
+    /// Cuts what the template wrote at the placeholders.
+    fn pieces(&self, written: &str, messages: usize) -> Result<Vec<Piece>> {
+        let altered = |n: usize| Fault::Template {
+            model: self.model.clone(),
+            problem: format!(
+                "does not write the text of message {} once and in order",
+                n + 1
+            ),
+            source: None,
+        };
+        let mut pieces = Vec::new();
+        let mut rest = written;
+        for n in 0..messages {
+            let (before, after) = rest
+                .split_once(&format!("{OPEN}{n}{CLOSE}"))
+                .ok_or_else(|| altered(n))?;
+            if before.contains([OPEN, CLOSE]) {
+                return Err(altered(n));
+            }
+            pieces.push(Piece::Template(before.to_owned()));
+            pieces.push(Piece::Content(n));
+            rest = after;
+        }
+        if rest.contains([OPEN, CLOSE]) {
+            return Err(altered(messages.saturating_sub(1)));
+        }
+        pieces.push(Piece::Template(rest.to_owned()));
+        Ok(pieces)
+    }
+}
+
+/// Templates call this to refuse a conversation.
+fn raise_exception(message: &str) -> std::result::Result<Value, minijinja::Error> {
+    Err(minijinja::Error::new(
+        ErrorKind::InvalidOperation,
+        message.to_owned(),
+    ))
+}
+
+/// Today's date (UTC) in C's format, as far as templates use it.
+fn strftime_now(format: &str) -> std::result::Result<String, minijinja::Error> {
+    let seconds = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |t| t.as_secs());
+    strftime(format, seconds)
+}
+
+const MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
+const WEEKDAYS: [&str; 7] = [
+    "Thursday",
+    "Friday",
+    "Saturday",
+    "Sunday",
+    "Monday",
+    "Tuesday",
+    "Wednesday",
+];
+
+fn strftime(format: &str, seconds: u64) -> std::result::Result<String, minijinja::Error> {
+    let days = seconds / 86_400;
+    let (year, month, day) = civil(days);
+    let of_day = seconds % 86_400;
+    let month_name = MONTHS[month - 1];
+    let weekday = WEEKDAYS[(days % 7) as usize]; // 1 January 1970 was a Thursday
+    let mut out = String::new();
+    let mut letters = format.chars();
+    while let Some(letter) = letters.next() {
+        if letter != '%' {
+            out.push(letter);
+            continue;
+        }
+        let field = match letters.next() {
+            Some('Y') => year.to_string(),
+            Some('m') => format!("{month:02}"),
+            Some('d') => format!("{day:02}"),
+            Some('B') => month_name.to_owned(),
+            Some('b') => month_name[..3].to_owned(),
+            Some('A') => weekday.to_owned(),
+            Some('a') => weekday[..3].to_owned(),
+            Some('H') => format!("{:02}", of_day / 3600),
+            Some('M') => format!("{:02}", of_day / 60 % 60),
+            Some('S') => format!("{:02}", of_day % 60),
+            Some('%') => "%".to_owned(),
+            other => {
+                let other = other.map(String::from).unwrap_or_default();
+                return Err(minijinja::Error::new(
+                    ErrorKind::InvalidOperation,
+                    format!("strftime_now does not know `%{other}`"),
+                ));
+            }
+        };
+        out.push_str(&field);
+    }
+    Ok(out)
+}
+
+/// Year, month and day of a number of days after 1 January 1970 (Hinnant, "chrono-Compatible
+/// Low-Level Date Algorithms").
+fn civil(days: u64) -> (u64, usize, u64) {
+    let shifted = days + 719_468; // days after 1 March of year 0
+    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * from_march + 2) / 5 + 1;
+    let month = if from_march < 10 {
+        from_march + 3
+    } else {
+        from_march - 9
+    };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    (year, month as usize, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use rag_core::Role::{Assistant, System, User};
+
+    use super::*;
+    use crate::testing::CHATML;
+
+    /// What the model would see, with `«n»` for the text of message n.
+    fn seen(source: &str, roles: &[Role]) -> Result<String> {
+        let template = ChatTemplate::new("tiny.gguf", source, "<s>", "</s>")?;
+        let pieces = template.render(roles)?;
+        Ok(pieces
+            .iter()
+            .map(|piece| match piece {
+                Piece::Template(text) => text.clone(),
+                Piece::Content(n) => format!("«{n}»"),
+            })
+            .collect())
+    }
+
+    #[test]
+    fn a_template_may_add_a_system_message_of_its_own() {
+        assert_eq!(
+            seen(CHATML, &[User]).unwrap(),
+            "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\n«0»<|im_end|>\n<|im_start|>assistant\n"
+        );
+        assert_eq!(
+            seen(CHATML, &[System, User]).unwrap(),
+            "<|im_start|>system\n«0»<|im_end|>\n<|im_start|>user\n«1»<|im_end|>\n<|im_start|>assistant\n"
+        );
+    }
+
+    #[test]
+    fn a_template_with_a_date_and_headers_is_written_as_llama_3_has_it() {
+        let source = "
+{{- bos_token }}
+{%- if not day is defined %}
+    {%- set day = strftime_now('%Y') %}
+{%- endif %}
+{%- if messages[0]['role'] == 'system' %}
+    {%- set system = messages[0]['content'] | trim %}
+    {%- set messages = messages[1:] %}
+{%- else %}
+    {%- set system = '' %}
+{%- endif %}
+{{- '<|start_header_id|>system<|end_header_id|>\\n\\n' }}
+{%- if tools is not none %}{{ raise_exception('no tools here') }}{% endif %}
+{{- 'Year: ' + day[:2] + '\\n\\n' + system + '<|eot_id|>' }}
+{%- for message in messages %}
+    {%- if not (message.role == 'tool' or 'tool_calls' in message) %}
+        {{- '<|start_header_id|>' + message['role'] + '<|end_header_id|>\\n\\n' + message['content'] | trim + '<|eot_id|>' }}
+    {%- endif %}
+{%- endfor %}
+{%- if add_generation_prompt %}
+    {{- '<|start_header_id|>assistant<|end_header_id|>\\n\\n' }}
+{%- endif %}
+";
+        assert_eq!(
+            seen(source, &[System, User]).unwrap(),
+            "<s><|start_header_id|>system<|end_header_id|>\n\nYear: 20\n\n«0»<|eot_id|>\
+             <|start_header_id|>user<|end_header_id|>\n\n«1»<|eot_id|>\
+             <|start_header_id|>assistant<|end_header_id|>\n\n"
+        );
+    }
+
+    #[test]
+    fn a_template_that_walks_backwards_and_cuts_thoughts_is_written_as_qwen_3_has_it() {
+        let source = "
+{%- set ns = namespace(last=-1) %}
+{%- for message in messages[::-1] %}
+    {%- set index = (messages | length - 1) - loop.index0 %}
+    {%- if ns.last < 0 and message.role == 'user' and message.content is string and not message.content.startswith('<tool_response>') %}
+        {%- set ns.last = index %}
+    {%- endif %}
+{%- endfor %}
+{%- for message in messages %}
+    {%- if message.content is string %}{%- set content = message.content %}{%- else %}{%- set content = '' %}{%- endif %}
+    {%- if message.role == 'assistant' %}
+        {%- if '</think>' in content %}
+            {%- set content = content.split('</think>')[-1].lstrip('\\n') %}
+        {%- endif %}
+        {%- if loop.index0 > ns.last or loop.last %}{{- raise_exception('the user speaks last') }}{%- endif %}
+        {{- '<|im_start|>assistant\\n' + content.split('</think>')[-1].lstrip('\\n') + '<|im_end|>\\n' }}
+    {%- else %}
+        {{- '<|im_start|>' + message.role + '\\n' + content + '<|im_end|>' + '\\n' }}
+    {%- endif %}
+{%- endfor %}
+{%- if add_generation_prompt %}
+    {{- '<|im_start|>assistant\\n' }}
+    {%- if enable_thinking is defined and enable_thinking is false %}
+        {{- '<think>\\n\\n</think>\\n\\n' }}
+    {%- endif %}
+{%- endif %}";
+        assert_eq!(
+            seen(source, &[User, Assistant, User]).unwrap(),
+            "<|im_start|>user\n«0»<|im_end|>\n<|im_start|>assistant\n«1»<|im_end|>\n\
+             <|im_start|>user\n«2»<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n"
+        );
+        let refused = seen(source, &[User, Assistant]).unwrap_err();
+        let said = rag_core::Error::from(refused).one_line();
+        assert!(
+            said.contains("chat template of `tiny.gguf` failed") && said.contains("speaks last"),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn a_template_that_drops_doubles_or_swaps_a_message_is_refused() {
+        for source in [
+            "{{ messages[1].content }}",
+            "{{ messages[0].content }}{{ messages[0].content }}{{ messages[1].content }}",
+            "{{ messages[1].content }}{{ messages[0].content }}",
+            "{{ messages[0].content }}{{ messages[1].content[1:] }}",
+        ] {
+            let fault = seen(source, &[System, User]).unwrap_err();
+            assert!(fault.to_string().contains("once and in order"), "{source}");
+        }
+    }
+
+    #[test]
+    fn a_template_that_is_no_template_is_refused() {
+        let fault = seen("{% if %}", &[User]).unwrap_err();
+        assert!(fault.to_string().contains("can't be read"));
+    }
+
+    #[test]
+    fn dates_are_those_of_the_calendar() {
+        let at = |seconds| strftime("%a %d %b %Y %H:%M:%S", seconds).unwrap();
+        assert_eq!(at(0), "Thu 01 Jan 1970 00:00:00");
+        assert_eq!(at(951_827_696), "Tue 29 Feb 2000 12:34:56");
+        assert_eq!(at(1_795_219_200), "Sat 21 Nov 2026 00:00:00");
+        assert!(strftime("%q", 0).is_err());
+    }
+}

@@ -1,0 +1,110 @@
+//! A decoder: tokens in, scores of the next token out.
+//!
+//! One implementation for all families: [`shape`] says what distinguishes them. [`matrix`] picks
+//! the form of the weights, [`layer`] computes, [`memory`] and [`positions`] are its state. Knows
+//! nothing of text.
+
+mod layer;
+mod matrix;
+mod memory;
+mod positions;
+mod shape;
+mod weights;
+
+use std::sync::Arc;
+
+use candle_core::quantized::QTensor;
+use candle_core::{Device, Result, Tensor};
+
+use self::layer::Layer;
+use self::matrix::Matrix;
+use self::memory::Memory;
+use self::positions::Positions;
+pub(crate) use self::shape::Shape;
+
+/// Most tokens computed at once: more gain nothing on a processor.
+const BLOCK: usize = 512;
+
+/// Most memory for the attention scores of one block, in bytes.
+const SCORES: usize = 256 << 20;
+
+/// A decoder with its state: the tokens it has seen. A later text that begins with the same tokens
+/// continues from there.
+#[derive(Debug)]
+pub(crate) struct Decoder {
+    shape: Shape,
+    device: Device,
+    /// Vocabulary × hidden; looked up row by row.
+    table: Arc<QTensor>,
+    layers: Vec<Layer>,
+    norm: Tensor,
+    output: Matrix,
+    positions: Positions,
+    memories: Vec<Memory>,
+    /// The tokens whose keys and values are held. Memories may hold more; that is never read.
+    seen: Vec<u32>,
+}
+
+impl Decoder {
+    pub(crate) fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// How many tokens at the start of `tokens` need no computing.
+    pub(crate) fn shared(&self, tokens: &[u32]) -> usize {
+        let same = self.seen.iter().zip(tokens).take_while(|(a, b)| a == b);
+        // The scores after the last token are never held.
+        same.count().min(tokens.len().saturating_sub(1))
+    }
+
+    /// Reads `tokens` (at least one) from the start of a text and gives the score of every token
+    /// that could follow. `keep_going` is asked between blocks; none where it says no.
+    pub(crate) fn read(
+        &mut self,
+        tokens: &[u32],
+        keep_going: &mut dyn FnMut() -> bool,
+    ) -> Result<Option<Vec<f32>>> {
+        self.seen.truncate(self.shared(tokens));
+        let mut last = None;
+        while self.seen.len() < tokens.len() {
+            if !keep_going() {
+                return Ok(None);
+            }
+            let start = self.seen.len();
+            let room = SCORES / (self.shape.heads * tokens.len() * size_of::<f32>());
+            let end = tokens.len().min(start + room.clamp(16, BLOCK));
+            last = Some(self.block(&tokens[start..end])?);
+        }
+        last.map(|x| self.scores(&x)).transpose()
+    }
+
+    /// Reads one token more.
+    pub(crate) fn step(&mut self, token: u32) -> Result<Vec<f32>> {
+        let x = self.block(&[token])?;
+        self.scores(&x)
+    }
+
+    /// The hidden state after each of `tokens`, which follow those already seen.
+    fn block(&mut self, tokens: &[u32]) -> Result<Tensor> {
+        let start = self.seen.len();
+        let reach = (start + tokens.len()).next_multiple_of(BLOCK);
+        self.positions.reach(reach, &self.device)?;
+        let ids = Tensor::new(tokens, &self.device)?;
+        let mut x = self.table.embedding(&ids)?;
+        for (layer, memory) in self.layers.iter().zip(&mut self.memories) {
+            x = layer.forward(&x, start, &self.shape, &self.positions, memory)?;
+        }
+        self.seen.extend_from_slice(tokens);
+        Ok(x)
+    }
+
+    /// The scores after the last of the hidden states `x`.
+    fn scores(&self, x: &Tensor) -> Result<Vec<f32>> {
+        let last = x.narrow(0, x.dim(0)? - 1, 1)?.contiguous()?;
+        let last = candle_nn::ops::rms_norm(&last, &self.norm, self.shape.epsilon as f32)?;
+        self.output.apply(&last)?.squeeze(0)?.to_vec1()
+    }
+}
+
+#[cfg(test)]
+mod tests;

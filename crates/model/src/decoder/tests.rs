@@ -1,0 +1,188 @@
+//! The decoder against candle's own models, and against itself.
+
+use candle_core::quantized::gguf_file::{Content, Value};
+use candle_core::quantized::{GgmlDType, QMatMul, QTensor};
+use candle_core::{Device, Module, Tensor};
+use candle_transformers::models::{quantized_llama, quantized_qwen2, quantized_qwen3};
+
+use super::*;
+use crate::gguf::Gguf;
+use crate::testing::{TinyModel, cosine, noise};
+
+const PROMPT: [u32; 9] = [1, 40, 7, 99, 200, 3, 55, 56, 57];
+const CONTINUATION: [u32; 4] = [12, 250, 8, 8];
+
+fn decoder(model: &TinyModel) -> Decoder {
+    let (_folder, path) = model.file();
+    Decoder::load(&mut Gguf::open(&path).unwrap(), &Device::Cpu).unwrap()
+}
+
+fn read(decoder: &mut Decoder, tokens: &[u32]) -> Vec<f32> {
+    decoder.read(tokens, &mut || true).unwrap().unwrap()
+}
+
+/// Scores after the prompt and after each token of the continuation.
+fn ours(model: &TinyModel) -> Vec<Vec<f32>> {
+    let mut decoder = decoder(model);
+    let mut scores = vec![read(&mut decoder, &PROMPT)];
+    scores.extend(CONTINUATION.map(|token| decoder.step(token).unwrap()));
+    scores
+}
+
+/// The same from a model of candle's, given as its forward function.
+fn reference(mut forward: impl FnMut(&Tensor, usize) -> Result<Tensor>) -> Vec<Vec<f32>> {
+    let mut run = |tokens: &[u32], start: usize| -> Vec<f32> {
+        let input = Tensor::new(tokens, &Device::Cpu).unwrap();
+        let scores = forward(&input.unsqueeze(0).unwrap(), start).unwrap();
+        scores.flatten_all().unwrap().to_vec1().unwrap()
+    };
+    let mut scores = vec![run(&PROMPT, 0)];
+    for (n, token) in CONTINUATION.into_iter().enumerate() {
+        scores.push(run(&[token], PROMPT.len() + n));
+    }
+    scores
+}
+
+fn assert_alike(ours: &[Vec<f32>], reference: &[Vec<f32>]) {
+    assert_eq!(ours.len(), reference.len());
+    for (a, b) in ours.iter().zip(reference) {
+        assert!(cosine(a, b) > 0.999_99, "cosine {}", cosine(a, b));
+    }
+}
+
+fn content(model: &TinyModel) -> (Content, std::io::Cursor<Vec<u8>>) {
+    let mut bytes = std::io::Cursor::new(model.bytes());
+    (Content::read(&mut bytes).unwrap(), bytes)
+}
+
+#[test]
+fn llama_gives_the_scores_of_candles_llama() {
+    let model = TinyModel::new("llama");
+    let (content, mut bytes) = content(&model);
+    let mut candle =
+        quantized_llama::ModelWeights::from_gguf(content, &mut bytes, &Device::Cpu).unwrap();
+    let expected = reference(|input, start| candle.forward(input, start));
+    assert_alike(&ours(&model), &expected);
+}
+
+#[test]
+fn qwen2_gives_the_scores_of_candles_qwen2() {
+    let model = TinyModel::new("qwen2");
+    let (content, mut bytes) = content(&model);
+    let mut candle =
+        quantized_qwen2::ModelWeights::from_gguf(content, &mut bytes, &Device::Cpu).unwrap();
+    let expected = reference(|input, start| candle.forward(input, start));
+    assert_alike(&ours(&model), &expected);
+}
+
+#[test]
+fn qwen3_gives_the_scores_of_candles_qwen3() {
+    let model = TinyModel::new("qwen3");
+    let (content, mut bytes) = content(&model);
+    let mut candle =
+        quantized_qwen3::ModelWeights::from_gguf(content, &mut bytes, &Device::Cpu).unwrap();
+    let expected = reference(|input, start| candle.forward(input, start));
+    assert_alike(&ours(&model), &expected);
+}
+
+#[test]
+fn without_an_output_matrix_the_token_table_is_used() {
+    let tied = TinyModel::new("llama").without_tensor("output.weight");
+    let (content, mut bytes) = content(&tied);
+    let mut candle =
+        quantized_llama::ModelWeights::from_gguf(content, &mut bytes, &Device::Cpu).unwrap();
+    let expected = reference(|input, start| candle.forward(input, start));
+    assert_alike(&ours(&tied), &expected);
+}
+
+#[test]
+fn a_text_with_a_known_beginning_gets_the_scores_of_a_fresh_run() {
+    let model = TinyModel::new("qwen3");
+    let mut used = decoder(&model);
+    read(&mut used, &PROMPT);
+    used.step(12).unwrap();
+    let mut other = PROMPT[..5].to_vec();
+    other.extend([77, 78, 79]);
+    assert_eq!(used.shared(&other), 5);
+    let fresh = read(&mut decoder(&model), &other);
+    assert!(cosine(&read(&mut used, &other), &fresh) > 0.999_999);
+    // The very same text again: only its last token is computed.
+    assert_eq!(used.shared(&other), other.len() - 1);
+    assert!(cosine(&read(&mut used, &other), &fresh) > 0.999_999);
+}
+
+#[test]
+fn a_long_text_read_in_blocks_gets_the_scores_of_single_steps() {
+    let model = TinyModel::new("llama").with("llama.context_length", Value::U32(2048));
+    let tokens: Vec<u32> = (0..BLOCK as u32 + 100).map(|n| n * 37 % 256).collect();
+    let mut stepping = decoder(&model);
+    let mut last = read(&mut stepping, &tokens[..1]);
+    for token in &tokens[1..] {
+        last = stepping.step(*token).unwrap();
+    }
+    let blocks = read(&mut decoder(&model), &tokens);
+    assert!(cosine(&blocks, &last) > 0.999_99);
+}
+
+#[test]
+fn a_reading_that_is_stopped_can_be_taken_up_again() {
+    let model = TinyModel::new("llama").with("llama.context_length", Value::U32(2048));
+    let tokens: Vec<u32> = (0..BLOCK as u32 * 2).map(|n| n * 31 % 256).collect();
+    let mut stopped = decoder(&model);
+    let mut blocks = 0;
+    let none = stopped.read(&tokens, &mut || {
+        blocks += 1;
+        blocks < 2
+    });
+    assert_eq!(none.unwrap(), None);
+    assert_eq!(stopped.shared(&tokens), BLOCK);
+    let fresh = read(&mut decoder(&model), &tokens);
+    assert!(cosine(&read(&mut stopped, &tokens), &fresh) > 0.999_99);
+}
+
+/// The turn of a position is divided by the factor: with a factor of 2 everywhere, the model sees
+/// what it would see at half the positions.
+#[test]
+fn tables_of_position_factors_and_linear_scaling_do_the_same() {
+    let factors = Tensor::full(2.0_f32, 4, &Device::Cpu).unwrap();
+    let table = TinyModel::new("llama").with_tensor("rope_freqs.weight", &factors, GgmlDType::F32);
+    let linear = TinyModel::new("llama")
+        .with("llama.rope.scaling.type", Value::String("linear".into()))
+        .with("llama.rope.scaling.factor", Value::F32(2.0));
+    let (table, linear) = (ours(&table), ours(&linear));
+    assert_alike(&table, &linear);
+    assert!(cosine(&table[0], &ours(&TinyModel::new("llama"))[0]) < 0.999_9);
+}
+
+#[test]
+fn a_matrix_of_a_slow_type_becomes_floats_and_gives_the_same_products() {
+    let quantised = || QTensor::quantize(&noise(&[48, 64], 1.0, 5), GgmlDType::Q4_1).unwrap();
+    let reference = QMatMul::Tensor(quantised().dequantize(&Device::Cpu).unwrap());
+    let converted = Matrix::new(quantised(), matrix::SlowTypes::Convert).unwrap();
+    let kept = Matrix::new(quantised(), matrix::SlowTypes::Keep).unwrap();
+    assert!(matches!(
+        (&converted, &kept),
+        (Matrix::Floats(_), Matrix::Blocks(_))
+    ));
+    for rows in [1, 5] {
+        let x = noise(&[rows, 64], 1.0, 6);
+        let flat = |y: Tensor| -> Vec<f32> { y.flatten_all().unwrap().to_vec1().unwrap() };
+        let expected = flat(reference.forward(&x).unwrap());
+        assert!(cosine(&flat(converted.apply(&x).unwrap()), &expected) > 0.999_999);
+        // Blocks are multiplied with inputs rounded to 8 bits.
+        assert!(cosine(&flat(kept.apply(&x).unwrap()), &expected) > 0.999);
+    }
+}
+
+#[test]
+fn slow_types_stay_as_they_are_where_floats_would_be_too_large() {
+    let weights = matrix::FLOAT_LIMIT / size_of::<f32>();
+    assert_eq!(
+        matrix::policy(&Device::Cpu, weights),
+        matrix::SlowTypes::Convert
+    );
+    assert_eq!(
+        matrix::policy(&Device::Cpu, weights + 1),
+        matrix::SlowTypes::Keep
+    );
+}

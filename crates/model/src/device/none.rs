@@ -1,0 +1,5 @@
+//! A build without a GPU.
+
+pub(super) fn find() -> Option<(candle_core::Device, &'static str)> {
+    None
+}

@@ -1,0 +1,369 @@
+//! The header of a GGUF file: what the model is, checked before its gigabytes are read.
+//!
+//! Format: <https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+
+use candle_core::quantized::gguf_file::{Content, Value};
+use candle_core::quantized::{GgmlDType, QTensor};
+
+use crate::decoder::Shape;
+use crate::fault::{Fault, OfModel, Result};
+use crate::vocabulary::VocabularyKind;
+
+/// What a GGUF file says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelCard {
+    /// `llama`, `qwen2`, `qwen3`.
+    pub architecture: String,
+    /// The file's own name for the model.
+    pub name: Option<String>,
+    /// Number of weights.
+    pub parameters: u64,
+    /// Tensor types (`Q4K`, `Q6K`, …) with the number of weights in each, most first.
+    pub types: Vec<(String, u64)>,
+    /// Longest prompt and answer together, in tokens.
+    pub context_tokens: usize,
+    /// The rules by which text is split before its tokens are looked up: `llama-bpe`, `qwen2`, …
+    pub vocabulary: String,
+    pub vocabulary_size: usize,
+    pub has_template: bool,
+}
+
+/// Reads the header of the GGUF file at `path`.
+///
+/// # Errors
+/// `ModelMissing`, `Io`; `ModelInvalid` for what [`crate::GgufGenerator`] could not run: another
+/// architecture, tensor type or vocabulary (each by its name), or a file that is cut short.
+pub fn inspect(path: &Path) -> rag_core::Result<ModelCard> {
+    let gguf = Gguf::open(path)?;
+    let shape = Shape::read(&gguf)?;
+    let vocabulary = VocabularyKind::read(&gguf)?;
+    let mut by_type: BTreeMap<String, u64> = BTreeMap::new();
+    for info in gguf.content.tensor_infos.values() {
+        let name = format!("{:?}", info.ggml_dtype);
+        *by_type.entry(name).or_default() += info.shape.elem_count() as u64;
+    }
+    let mut types: Vec<_> = by_type.into_iter().collect();
+    types.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    Ok(ModelCard {
+        architecture: shape.architecture.name.to_owned(),
+        name: gguf.text("general.name").map(str::to_owned),
+        parameters: types.iter().map(|(_, count)| count).sum(),
+        types,
+        context_tokens: shape.context,
+        vocabulary: vocabulary.name.to_owned(),
+        vocabulary_size: shape.vocabulary,
+        has_template: gguf.text("tokenizer.chat_template").is_some(),
+    })
+}
+
+/// An open GGUF file whose tensors are all there.
+#[derive(Debug)]
+pub(crate) struct Gguf {
+    path: PathBuf,
+    file: BufReader<File>,
+    pub(crate) content: Content,
+}
+
+impl Gguf {
+    /// Reads the header and checks that every tensor lies inside the file.
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        let read = |source| Fault::Read {
+            path: path.to_owned(),
+            source,
+        };
+        let file = File::open(path).map_err(read)?;
+        let length = file.metadata().map_err(read)?.len();
+        let mut file = BufReader::new(file);
+        let content = Content::read(&mut file).map_err(|error| unreadable(path, error))?;
+        let gguf = Self {
+            path: path.to_owned(),
+            file,
+            content,
+        };
+        gguf.check_complete(length)?;
+        Ok(gguf)
+    }
+
+    /// The file's name, for messages.
+    pub(crate) fn label(&self) -> String {
+        self.path.file_name().map_or_else(
+            || self.path.display().to_string(),
+            |n| n.to_string_lossy().into(),
+        )
+    }
+
+    pub(crate) fn unsound(&self, problem: impl Into<String>) -> Fault {
+        Fault::Unsound {
+            model: self.label(),
+            problem: problem.into(),
+        }
+    }
+
+    pub(crate) fn text(&self, key: &str) -> Option<&str> {
+        match self.content.metadata.get(key)? {
+            Value::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// A whole number of any width.
+    pub(crate) fn number(&self, key: &str) -> Option<usize> {
+        whole(self.content.metadata.get(key)?)
+    }
+
+    pub(crate) fn required_number(&self, key: &str) -> Result<usize> {
+        self.number(key)
+            .ok_or_else(|| self.unsound(format!("`{key}` is missing or not a number")))
+    }
+
+    pub(crate) fn float(&self, key: &str) -> Option<f64> {
+        match self.content.metadata.get(key)? {
+            Value::F32(x) => Some(f64::from(*x)),
+            Value::F64(x) => Some(*x),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn flag(&self, key: &str) -> Option<bool> {
+        self.content.metadata.get(key)?.to_bool().ok()
+    }
+
+    pub(crate) fn array(&self, key: &str) -> Result<&[Value]> {
+        match self.content.metadata.get(key) {
+            Some(Value::Array(values)) => Ok(values),
+            _ => Err(self.unsound(format!("`{key}` is missing or not a list"))),
+        }
+    }
+
+    /// Reads one tensor's bytes.
+    pub(crate) fn tensor(
+        &mut self,
+        name: &str,
+        device: &candle_core::Device,
+    ) -> Result<Option<QTensor>> {
+        let Some(info) = self.content.tensor_infos.get(name) else {
+            return Ok(None);
+        };
+        let start = self.content.tensor_data_offset;
+        let tensor = info.read(&mut self.file, start, device);
+        let label = self.label();
+        tensor.map(Some).of(&label)
+    }
+
+    fn check_complete(&self, length: u64) -> Result<()> {
+        let mut missing: Option<(u64, &str)> = None;
+        let mut end_of_all = 0;
+        for (name, info) in &self.content.tensor_infos {
+            let Some(bytes) = size_in_bytes(info.shape.dims(), info.ggml_dtype) else {
+                return Err(self.unsound(format!("tensor `{name}` has impossible dimensions")));
+            };
+            let start = self.content.tensor_data_offset.saturating_add(info.offset);
+            let end = start.saturating_add(bytes);
+            end_of_all = end_of_all.max(end);
+            if end > length && missing.is_none_or(|(first, _)| start < first) {
+                missing = Some((start, name));
+            }
+        }
+        missing.map_or(Ok(()), |(_, tensor)| {
+            Err(Fault::CutShort {
+                path: self.path.clone(),
+                tensor: tensor.to_owned(),
+                missing: end_of_all - length,
+            })
+        })
+    }
+}
+
+/// A metadata value as a count; none for a negative number or anything else.
+pub(crate) fn whole(value: &Value) -> Option<usize> {
+    match *value {
+        Value::U8(x) => Some(x.into()),
+        Value::U16(x) => Some(x.into()),
+        Value::U32(x) => usize::try_from(x).ok(),
+        Value::U64(x) => usize::try_from(x).ok(),
+        Value::I8(x) => usize::try_from(x).ok(),
+        Value::I16(x) => usize::try_from(x).ok(),
+        Value::I32(x) => usize::try_from(x).ok(),
+        Value::I64(x) => usize::try_from(x).ok(),
+        _ => None,
+    }
+}
+
+/// Bytes of a tensor; none where the dimensions overflow or rows don't fill whole blocks.
+fn size_in_bytes(dims: &[usize], kind: GgmlDType) -> Option<u64> {
+    let weights = dims
+        .iter()
+        .try_fold(1_usize, |n, dim| n.checked_mul(*dim))?;
+    let row = *dims.last()?;
+    if weights == 0 || !row.is_multiple_of(kind.block_size()) {
+        return None;
+    }
+    (weights / kind.block_size())
+        .checked_mul(kind.type_size())
+        .map(|bytes| bytes as u64)
+}
+
+/// candle says "unknown dtype for tensor 23"; people know the type by its name.
+fn unreadable(path: &Path, error: candle_core::Error) -> Fault {
+    let said = error.to_string();
+    let number = said
+        .split_once("unknown dtype for tensor ")
+        .and_then(|(_, rest)| {
+            let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+            digits.parse::<usize>().ok()
+        });
+    match number {
+        Some(number) => Fault::Unsupported {
+            model: path.display().to_string(),
+            what: "tensor type",
+            found: type_name(number),
+            known: "Q4_K, Q6_K, Q8_0, Q5_K, Q2_K, Q3_K, Q4_0, Q4_1, Q5_0, Q5_1, F32, F16, BF16"
+                .to_owned(),
+        },
+        None => Fault::Format {
+            path: path.to_owned(),
+            format: "GGUF",
+            source: Box::new(error),
+        },
+    }
+}
+
+/// Names of the GGML types that candle does not read (`enum ggml_type` in ggml.h).
+fn type_name(number: usize) -> String {
+    const NAMES: &[(usize, &str)] = &[
+        (16, "IQ2_XXS"),
+        (17, "IQ2_XS"),
+        (18, "IQ3_XXS"),
+        (19, "IQ1_S"),
+        (20, "IQ4_NL"),
+        (21, "IQ3_S"),
+        (22, "IQ2_S"),
+        (23, "IQ4_XS"),
+        (29, "IQ1_M"),
+        (34, "TQ1_0"),
+        (35, "TQ2_0"),
+        (39, "MXFP4"),
+    ];
+    NAMES.iter().find(|(n, _)| *n == number).map_or_else(
+        || format!("number {number}"),
+        |(_, name)| (*name).to_owned(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{DType, Device, Tensor};
+    use rag_core::{Code, Error};
+
+    use super::*;
+    use crate::testing::{TinyModel, file_of};
+
+    fn refusal(model: &TinyModel) -> Error {
+        let (_folder, path) = model.file();
+        inspect(&path).unwrap_err()
+    }
+
+    #[test]
+    fn a_card_says_what_the_file_says() {
+        let (_folder, path) = TinyModel::new("qwen2").file();
+        let card = inspect(&path).unwrap();
+        assert_eq!(card.architecture, "qwen2");
+        assert_eq!(card.name.as_deref(), Some("Tiny"));
+        assert_eq!(card.context_tokens, 512);
+        assert_eq!(card.vocabulary, "smollm");
+        assert_eq!(card.vocabulary_size, 261);
+        assert_eq!(card.types, [("F32".to_owned(), card.parameters)]);
+        assert!(card.has_template);
+    }
+
+    #[test]
+    fn an_unknown_architecture_is_refused_by_name() {
+        let named = Value::String("mamba".into());
+        let error = refusal(&TinyModel::new("llama").with("general.architecture", named));
+        assert_eq!(error.code, Code::ModelInvalid);
+        assert_eq!(
+            error.fact,
+            "the architecture `mamba` of `tiny.gguf` is not supported"
+        );
+        assert!(error.hint.unwrap().contains("llama, qwen2, qwen3"));
+    }
+
+    #[test]
+    fn experts_and_unknown_position_scalings_are_refused_by_name() {
+        let experts = TinyModel::new("llama").with("llama.expert_count", Value::U32(8));
+        assert!(refusal(&experts).fact.contains("`llama with experts`"));
+        let yarn = Value::String("yarn".into());
+        let yarn = TinyModel::new("llama").with("llama.rope.scaling.type", yarn);
+        assert!(refusal(&yarn).fact.contains("position scaling `yarn`"));
+    }
+
+    #[test]
+    fn a_tensor_that_is_missing_misshapen_or_unknown_is_refused_by_name() {
+        let missing = TinyModel::new("llama").without_tensor("blk.1.ffn_up.weight");
+        assert!(refusal(&missing).fact.contains("`blk.1.ffn_up.weight`"));
+        let small = Tensor::zeros((4, 32), DType::F32, &Device::Cpu).unwrap();
+        let misshapen =
+            TinyModel::new("llama").with_tensor("blk.0.attn_q.weight", &small, GgmlDType::F32);
+        assert!(refusal(&misshapen).fact.contains("`blk.0.attn_q.weight`"));
+        let unknown = TinyModel::new("llama").with_tensor("blk.0.sinks", &small, GgmlDType::F32);
+        let said = refusal(&unknown).fact;
+        assert!(said.contains("tensor `blk.0.sinks`"), "{said}");
+    }
+
+    #[test]
+    fn an_unknown_tensor_type_is_refused_by_name() {
+        let model = TinyModel::new("llama");
+        let mut bytes = model.bytes();
+        let name = b"blk.1.ffn_up.weight";
+        let at = bytes
+            .windows(name.len())
+            .position(|window| window == name)
+            .unwrap();
+        let kind = at + name.len() + 4 + 2 * 8; // after the number of dimensions and both of them
+        assert_eq!(bytes[kind..kind + 4], [0; 4]);
+        bytes[kind] = 23;
+        let (_folder, path) = file_of(&bytes);
+        let error = inspect(&path).unwrap_err();
+        assert_eq!(error.code, Code::ModelInvalid);
+        assert!(error.fact.contains("tensor type `IQ4_XS`"), "{error}");
+    }
+
+    #[test]
+    fn a_file_that_is_cut_short_is_refused_with_what_is_missing() {
+        let bytes = TinyModel::new("llama").bytes();
+        let (_folder, path) = file_of(&bytes[..bytes.len() - 1000]);
+        let error = inspect(&path).unwrap_err();
+        assert_eq!(error.code, Code::ModelInvalid);
+        // The last tensor has 48 × 32 floats.
+        assert!(error.fact.contains("1000 bytes are missing"), "{error}");
+        assert!(error.fact.contains("`blk.1.ffn_down.weight`"), "{error}");
+        let (_folder, path) = file_of(&bytes[..200]);
+        assert_eq!(inspect(&path).unwrap_err().code, Code::ModelInvalid);
+    }
+
+    #[test]
+    fn a_file_that_is_something_else_or_not_there_is_refused() {
+        let (folder, path) = file_of(b"PK\x03\x04 this is no model");
+        assert_eq!(inspect(&path).unwrap_err().code, Code::ModelInvalid);
+        let error = inspect(&folder.path().join("none.gguf")).unwrap_err();
+        assert_eq!(error.code, Code::ModelMissing);
+    }
+
+    #[test]
+    fn a_header_that_claims_more_than_memory_holds_is_refused() {
+        for (key, value) in [
+            ("llama.block_count", u32::MAX),
+            ("llama.embedding_length", u32::MAX),
+            ("llama.attention.head_count", 0),
+            ("llama.attention.head_count_kv", 3),
+        ] {
+            let model = TinyModel::new("llama").with(key, Value::U32(value));
+            assert_eq!(refusal(&model).code, Code::ModelInvalid, "{key}");
+        }
+    }
+}

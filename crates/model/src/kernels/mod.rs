@@ -1,0 +1,317 @@
+//! Steps that candle does slowly on a processor, done row by row over plain slices.
+//!
+//! Matrix products stay candle's. What is here runs in place, in parallel, and so that the compiler
+//! turns it into vector instructions; `rows` holds the arithmetic. On another device each step is
+//! candle's own.
+
+mod rows;
+
+use std::ops::Range;
+
+use candle_core::{CpuStorage, D, InplaceOp1, Layout, Result, Storage, Tensor, bail};
+use rayon::prelude::*;
+
+/// Below this many numbers, a second thread costs more than it brings.
+const WORTH_SHARING: usize = 8 * 1024;
+
+/// `a` times `b`, batch by batch (batch × n × k, batch × k × m).
+pub(crate) fn product(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    if a.device().is_cpu() {
+        a.matmul(b) // reads any strides
+    } else {
+        a.contiguous()?.matmul(&b.contiguous()?)
+    }
+}
+
+/// A matrix (rows × columns) times one vector (1 × columns): 1 × rows. Bound by memory, so it pays
+/// to read the matrix with all cores, which candle's product does not.
+pub(crate) fn matrix_vector(matrix: &Tensor, vector: &Tensor) -> Result<Tensor> {
+    if !matrix.device().is_cpu() {
+        return vector.matmul(&matrix.t()?);
+    }
+    let (height, width) = matrix.dims2()?;
+    let (matrix_data, matrix_layout) = matrix.storage_and_layout();
+    let (vector_data, vector_layout) = vector.storage_and_layout();
+    let weights = floats(&matrix_data, matrix_layout)?;
+    let x = floats(&vector_data, vector_layout)?;
+    let mut out = vec![0.0; height];
+    let share = (WORTH_SHARING / width.max(1)).max(1);
+    let some_rows = |(out, weights): (&mut [f32], &[f32])| {
+        for (y, row) in out.iter_mut().zip(weights.chunks_exact(width)) {
+            *y = rows::dot(row, x);
+        }
+    };
+    out.par_chunks_mut(share)
+        .zip(weights.par_chunks(share * width))
+        .for_each(some_rows);
+    Tensor::from_vec(out, (1, height), matrix.device())
+}
+
+/// `y` plus `bias`, row by row. `y` must be a result that nobody else holds: it is overwritten.
+pub(crate) fn add_bias(y: Tensor, bias: &Tensor) -> Result<Tensor> {
+    if !y.device().is_cpu() {
+        return y.broadcast_add(bias);
+    }
+    let (data, layout) = bias.storage_and_layout();
+    let bias = floats(&data, layout)?;
+    in_place(&y, |_, row| rows::add(row, bias))?;
+    Ok(y)
+}
+
+/// GELU of `y` plus `bias`, in its exact form. `y` is overwritten.
+pub(crate) fn bias_gelu(y: Tensor, bias: &Tensor) -> Result<Tensor> {
+    if !y.device().is_cpu() {
+        return y.broadcast_add(bias)?.gelu_erf();
+    }
+    let (data, layout) = bias.storage_and_layout();
+    let bias = floats(&data, layout)?;
+    in_place(&y, |_, row| rows::bias_gelu(row, bias))?;
+    Ok(y)
+}
+
+/// `SiLU` of `gate` times `up` (`SwiGLU`, <https://arxiv.org/abs/2002.05202>). `gate` is overwritten.
+pub(crate) fn swiglu(gate: Tensor, up: &Tensor) -> Result<Tensor> {
+    if !gate.device().is_cpu() {
+        return candle_nn::ops::silu(&gate)? * up;
+    }
+    let width = gate.dim(D::Minus1)?;
+    let (data, layout) = up.storage_and_layout();
+    let up = floats(&data, layout)?;
+    in_place(&gate, |n, row| rows::swiglu(row, &up[nth(n, width)]))?;
+    Ok(gate)
+}
+
+/// Weight, bias and epsilon of a layer norm (<https://arxiv.org/abs/1607.06450>).
+#[derive(Debug)]
+pub(crate) struct LayerNorm {
+    pub(crate) weight: Tensor,
+    pub(crate) bias: Tensor,
+    pub(crate) epsilon: f32,
+}
+
+impl LayerNorm {
+    /// The norm of every row of `y`, which is overwritten.
+    pub(crate) fn apply(&self, y: Tensor) -> Result<Tensor> {
+        if !y.device().is_cpu() {
+            return candle_nn::ops::layer_norm(&y, &self.weight, &self.bias, self.epsilon);
+        }
+        self.on_rows(&y, |_, _| {})?;
+        Ok(y)
+    }
+
+    /// The norm of every row of `y` + `bias` + `residual`. `y` is overwritten.
+    pub(crate) fn apply_to_sum(
+        &self,
+        y: Tensor,
+        bias: &Tensor,
+        residual: &Tensor,
+    ) -> Result<Tensor> {
+        if !y.device().is_cpu() {
+            let sum = (y.broadcast_add(bias)? + residual)?;
+            return candle_nn::ops::layer_norm(&sum, &self.weight, &self.bias, self.epsilon);
+        }
+        let width = y.dim(D::Minus1)?;
+        let (bias_data, bias_layout) = bias.storage_and_layout();
+        let (residual_data, residual_layout) = residual.storage_and_layout();
+        let bias = floats(&bias_data, bias_layout)?;
+        let residual = floats(&residual_data, residual_layout)?;
+        self.on_rows(&y, |n, row| {
+            rows::add(row, bias);
+            rows::add(row, &residual[nth(n, width)]);
+        })?;
+        Ok(y)
+    }
+
+    fn on_rows(&self, y: &Tensor, prepare: impl Fn(usize, &mut [f32]) + Sync) -> Result<()> {
+        let (weight_data, weight_layout) = self.weight.storage_and_layout();
+        let (bias_data, bias_layout) = self.bias.storage_and_layout();
+        let weight = floats(&weight_data, weight_layout)?;
+        let bias = floats(&bias_data, bias_layout)?;
+        in_place(y, |n, row| {
+            prepare(n, row);
+            rows::layer_norm(row, weight, bias, self.epsilon);
+        })
+    }
+}
+
+/// Softmax of every row of `scores` × `scale`. `scores` is overwritten.
+pub(crate) fn softmax(scores: Tensor, scale: f32) -> Result<Tensor> {
+    if !scores.device().is_cpu() {
+        return candle_nn::ops::softmax_last_dim(&(scores * f64::from(scale))?);
+    }
+    in_place(&scores, |_, row| rows::softmax(row, scale))?;
+    Ok(scores)
+}
+
+/// Softmax of every row of `scores` × `scale` over the positions a token may look at: those before
+/// it and its own. Row r of a batch (batch × rows × positions) belongs to the token at position
+/// `start` + r mod `tokens`. `scores` is overwritten.
+pub(crate) fn causal_softmax(
+    scores: Tensor,
+    scale: f32,
+    tokens: usize,
+    start: usize,
+) -> Result<Tensor> {
+    let (batch, height, width) = scores.dims3()?;
+    if !scores.device().is_cpu() {
+        let mask = future(tokens, start, width, scores.device())?;
+        let shape = (batch, height / tokens, tokens, width);
+        let scores = (scores * f64::from(scale))?
+            .reshape(shape)?
+            .broadcast_add(&mask)?;
+        return candle_nn::ops::softmax_last_dim(&scores)?.reshape((batch, height, width));
+    }
+    in_place(&scores, |n, row| {
+        let (seen, unseen) = row.split_at_mut((start + n % tokens + 1).min(width));
+        rows::softmax(seen, scale);
+        unseen.fill(0.0);
+    })?;
+    Ok(scores)
+}
+
+/// Minus infinity where a token would look into its future, else 0: tokens × `width`.
+fn future(
+    tokens: usize,
+    start: usize,
+    width: usize,
+    device: &candle_core::Device,
+) -> Result<Tensor> {
+    let mask: Vec<f32> = (0..tokens)
+        .flat_map(|t| {
+            (0..width).map(move |p| {
+                if p > start + t {
+                    f32::NEG_INFINITY
+                } else {
+                    0.0
+                }
+            })
+        })
+        .collect();
+    Tensor::from_vec(mask, (tokens, width), device)
+}
+
+/// Calls `f` with the number and the numbers of every row (last dimension) of `x`, in parallel.
+/// Whole-tensor rows are counted over all batches.
+fn in_place(x: &Tensor, f: impl Fn(usize, &mut [f32]) + Sync) -> Result<()> {
+    let width = x.dim(D::Minus1)?;
+    x.inplace_op1(&OnRows { width, f })
+}
+
+struct OnRows<F> {
+    width: usize,
+    f: F,
+}
+
+impl<F: Fn(usize, &mut [f32]) + Sync> InplaceOp1 for OnRows<F> {
+    fn name(&self) -> &'static str {
+        "rows"
+    }
+
+    fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> Result<()> {
+        let (CpuStorage::F32(data), Some((from, to))) = (storage, layout.contiguous_offsets())
+        else {
+            bail!("rows must be contiguous floats");
+        };
+        let data = &mut data[from..to];
+        if self.width == 0 {
+            return Ok(());
+        }
+        let share = (WORTH_SHARING / self.width).max(1);
+        data.par_chunks_mut(share * self.width)
+            .enumerate()
+            .for_each(|(chunk, data)| {
+                for (n, row) in data.chunks_exact_mut(self.width).enumerate() {
+                    (self.f)(chunk * share + n, row);
+                }
+            });
+        Ok(())
+    }
+}
+
+fn nth(n: usize, width: usize) -> Range<usize> {
+    n * width..(n + 1) * width
+}
+
+fn floats<'a>(storage: &'a Storage, layout: &Layout) -> Result<&'a [f32]> {
+    let (Storage::Cpu(data), Some((from, to))) = (storage, layout.contiguous_offsets()) else {
+        bail!("operands must be contiguous and on the processor");
+    };
+    Ok(&data.as_slice::<f32>()?[from..to])
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+
+    use super::*;
+    use crate::testing::noise;
+
+    fn assert_close(ours: &Tensor, reference: &Tensor) {
+        assert_eq!(ours.dims(), reference.dims());
+        let ours: Vec<f32> = ours.flatten_all().unwrap().to_vec1().unwrap();
+        let reference: Vec<f32> = reference.flatten_all().unwrap().to_vec1().unwrap();
+        for (a, b) in ours.iter().zip(&reference) {
+            assert!((a - b).abs() <= 2e-6 * b.abs().max(1.0), "{a} is not {b}");
+        }
+    }
+
+    #[test]
+    fn every_step_gives_what_candle_gives() {
+        let (y, x) = (noise(&[70, 300], 4.0, 1), noise(&[70, 300], 4.0, 2));
+        let bias = noise(&[300], 1.0, 3);
+        let fresh = || y.copy().unwrap();
+        let sum = y.broadcast_add(&bias).unwrap();
+        assert_close(&add_bias(fresh(), &bias).unwrap(), &sum);
+        assert_close(
+            &bias_gelu(fresh(), &bias).unwrap(),
+            &sum.gelu_erf().unwrap(),
+        );
+        let gated = (candle_nn::ops::silu(&y).unwrap() * &x).unwrap();
+        assert_close(&swiglu(fresh(), &x).unwrap(), &gated);
+        let norm = LayerNorm {
+            weight: noise(&[300], 1.0, 4),
+            bias: noise(&[300], 1.0, 5),
+            epsilon: 1e-12,
+        };
+        let reference = |y: &Tensor| {
+            candle_nn::ops::layer_norm_slow(y, &norm.weight, &norm.bias, norm.epsilon).unwrap()
+        };
+        assert_close(&norm.apply(fresh()).unwrap(), &reference(&y));
+        assert_close(
+            &norm.apply_to_sum(fresh(), &bias, &x).unwrap(),
+            &reference(&(sum + &x).unwrap()),
+        );
+    }
+
+    #[test]
+    fn softmax_gives_what_candle_gives() {
+        let scores = noise(&[3, 50, 77], 30.0, 6);
+        let scaled = (&scores * 0.125).unwrap();
+        let reference = candle_nn::ops::softmax(&scaled, D::Minus1).unwrap();
+        assert_close(&softmax(scores, 0.125).unwrap(), &reference);
+    }
+
+    #[test]
+    fn a_token_never_looks_into_its_future() {
+        let (tokens, start) = (5, 3);
+        let scores = noise(&[2, 10, 8], 3.0, 7);
+        let mask = future(tokens, start, 8, &Device::Cpu).unwrap();
+        let masked = scores
+            .reshape((2, 2, 5, 8))
+            .unwrap()
+            .broadcast_add(&mask)
+            .unwrap();
+        let reference = candle_nn::ops::softmax(&masked, D::Minus1).unwrap();
+        let ours = causal_softmax(scores, 1.0, tokens, start).unwrap();
+        assert_close(&ours, &reference.reshape((2, 10, 8)).unwrap());
+        let first: Vec<f32> = ours.get(0).unwrap().get(0).unwrap().to_vec1().unwrap();
+        assert_eq!(first[4..], [0.0; 4]);
+    }
+
+    #[test]
+    fn a_matrix_times_a_vector_is_their_product() {
+        let (matrix, vector) = (noise(&[130, 90], 1.0, 8), noise(&[1, 90], 1.0, 9));
+        let reference = vector.matmul(&matrix.t().unwrap()).unwrap();
+        assert_close(&matrix_vector(&matrix, &vector).unwrap(), &reference);
+    }
+}
