@@ -6,8 +6,8 @@ use std::sync::Arc;
 use rag_core::{Code, Embedder, Error, Extractor, Generator, Result};
 use rag_engine::{Engine, KnowledgeBase, WorkerPool};
 use rag_model::{
-    BertEmbedder, Catalogue, Device, EmbedderFiles, EmbedderSpec, FileRole, GgufGenerator, Kind,
-    Shelf, Support,
+    BertEmbedder, Catalogue, Device, EmbedderFiles, EmbedderSpec, GgufGenerator, Kind, Role, Shelf,
+    Support,
 };
 use rag_text::Reader;
 
@@ -75,9 +75,9 @@ fn embedder(config: &Config, name: &str) -> Result<Arc<dyn Embedder>> {
         );
     };
     let files = EmbedderFiles {
-        weights: model.file(FileRole::Weights)?.to_owned(),
-        tokenizer: model.file(FileRole::Tokenizer)?.to_owned(),
-        config: model.file(FileRole::Config)?.to_owned(),
+        weights: model.file(Role::Weights)?.to_owned(),
+        tokenizer: model.file(Role::Tokenizer)?.to_owned(),
+        config: model.file(Role::Config)?.to_owned(),
     };
     let spec = EmbedderSpec {
         name: name.to_owned(),
@@ -122,5 +122,5 @@ pub(crate) fn generator_file(config: &Config, flag: Option<&str>) -> Result<Path
                 .hint("rag models list shows the generators"),
         );
     }
-    Ok(model.file(FileRole::Weights)?.to_owned())
+    Ok(model.file(Role::Weights)?.to_owned())
 }

@@ -1,10 +1,11 @@
 //! `rag models`: list, pull, add, verify, path.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rag_core::{Code, Error};
-use rag_model::{Catalogue, Entry, Kind, Progress, PullFrom, Support};
+use rag_model::{Catalogue, Entry, FileState, Kind, Progress, PullFrom, Support};
 use serde_json::json;
 
 use crate::args::{Models, ModelsVerb, Origin};
@@ -213,19 +214,34 @@ fn verify(config: &Config, names: &[String], printer: &mut Printer) -> anyhow::R
     let mut sound = true;
     for name in names {
         let verified = shelf.verify(&name)?;
-        sound &= verified.problems.is_empty();
+        let problems: Vec<String> = verified.files.iter().filter_map(problem).collect();
+        sound &= problems.is_empty();
         if !printer.is_json() {
-            let say = if verified.problems.is_empty() {
+            let state = if problems.is_empty() {
                 "whole".to_owned()
             } else {
-                verified.problems.join("; ")
+                format!(
+                    "{}; to fetch it again: rag models pull {name}",
+                    problems.join("; ")
+                )
             };
-            printer.line(&format!("{name}: {say}"))?;
+            printer.line(&format!("{name}: {state}"))?;
         }
-        rows.push(json!({ "name": name, "sound": verified.problems.is_empty(), "problems": verified.problems }));
+        rows.push(json!({ "name": name, "sound": problems.is_empty(), "problems": problems }));
     }
     if printer.is_json() {
         printer.value(&json!({ "models": rows }))?;
     }
     Ok(if sound { Exit::Done } else { Exit::Error })
+}
+
+fn problem((path, state): &(PathBuf, FileState)) -> Option<String> {
+    match state {
+        FileState::Intact => None,
+        FileState::Missing => Some(format!("`{}` is missing", path.display())),
+        FileState::Differs { expected, found } => Some(format!(
+            "`{}` has the SHA-256 {found}, not {expected}",
+            path.display()
+        )),
+    }
 }

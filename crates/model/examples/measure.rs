@@ -88,6 +88,7 @@ fn measure_embedder(folder: &Path, device: &Device) -> Result<()> {
         passage_prompt: String::new(),
         max_tokens: 512,
         dimensions: 384,
+        languages: Vec::new(),
     };
     let started = Instant::now();
     let model = BertEmbedder::load(&files, spec, device)?;

@@ -11,6 +11,7 @@ use rayon::prelude::*;
 use tokenizers::{PostProcessor, Tokenizer};
 
 use crate::bert::{Bert, Config};
+use crate::catalogue::Pooling;
 use crate::device::Device;
 use crate::fault::{Fault, OfModel, Result};
 
@@ -29,15 +30,6 @@ pub struct EmbedderFiles {
     pub config: PathBuf,
 }
 
-/// How a text's vector is made of its tokens' vectors.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pooling {
-    /// The mean of all.
-    Mean,
-    /// The first one.
-    Cls,
-}
-
 /// What the files of an embedder do not say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EmbedderSpec {
@@ -54,6 +46,8 @@ pub struct EmbedderSpec {
     pub max_tokens: usize,
     /// Length of the vectors.
     pub dimensions: usize,
+    /// Languages it was trained on (BCP 47); empty where that is not known.
+    pub languages: Vec<String>,
 }
 
 /// An embedder of the BERT family on candle.
@@ -169,6 +163,10 @@ impl Embedder for BertEmbedder {
         &self.spec.name
     }
 
+    fn languages(&self) -> &[String] {
+        &self.spec.languages
+    }
+
     fn dimensions(&self) -> usize {
         self.spec.dimensions
     }
@@ -236,11 +234,13 @@ fn batches(sequences: &[Vec<u32>]) -> Vec<Vec<usize>> {
 /// One unit vector from the vectors of all tokens (tokens × `width`).
 fn pooled(states: &[f32], width: usize, pooling: Pooling) -> Vec<f32> {
     let mut vector = vec![0.0; width];
-    let count = match pooling {
-        Pooling::Mean => states.len() / width,
-        Pooling::Cls => 1,
+    let all = states.len() / width;
+    let (skip, count) = match pooling {
+        Pooling::Mean => (0, all),
+        Pooling::Cls => (0, 1),
+        Pooling::LastToken => (all.saturating_sub(1), 1),
     };
-    for state in states.chunks_exact(width).take(count) {
+    for state in states.chunks_exact(width).skip(skip).take(count) {
         for (sum, x) in vector.iter_mut().zip(state) {
             *sum += x;
         }
@@ -353,6 +353,7 @@ mod tests {
             passage_prompt: String::new(),
             max_tokens: 16,
             dimensions: 32,
+            languages: Vec::new(),
         }
     }
 

@@ -20,6 +20,10 @@
 //! # }
 //! ```
 
+mod catalogue;
+mod fetch;
+mod shelf;
+
 mod device;
 mod fault;
 mod kernels;
@@ -38,6 +42,14 @@ mod vocabulary;
 mod testing;
 
 pub use device::Device;
-pub use embedder::{BertEmbedder, EmbedderFiles, EmbedderSpec, Pooling};
+pub use embedder::{BertEmbedder, EmbedderFiles, EmbedderSpec};
 pub use generator::GgufGenerator;
 pub use gguf::{ModelCard, inspect};
+
+pub use catalogue::{
+    Catalogue, Entry, FileSpec, Kind, Origin, Pooling, Role, Support, TemplateSource,
+};
+pub use fetch::hub::Hub;
+pub use fetch::wheel::Pip;
+pub use fetch::{Progress, PullFrom};
+pub use shelf::{FileState, Installed, InstalledFile, Shelf, Verified};
