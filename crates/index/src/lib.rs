@@ -1,1 +1,67 @@
 //! Chunks and vectors at rest.
+//!
+//! The only crate that knows LanceDB and Arrow; nothing of either shows in its interface. It knows
+//! nothing of files, models or questions: it keeps what it is given, finds it again by vector and by
+//! word, and never leaves a source half replaced. Everything is synchronous; a [`Store`] owns the small
+//! runtime that LanceDB needs and must not be used from inside another one.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `contents` | what goes in and comes out |
+//! | `store` | opening, committing, reading back |
+//! | `search` | by vector and by word |
+//! | `upkeep` | indexes, compaction, old versions |
+//! | `words` | how text becomes words |
+//! | `schema`, `encode`, `decode` | the one table, and the way there and back |
+//! | `meta`, `lock` | the two small files beside the table |
+//!
+//! ```
+//! use rag_core::{Chunk, Source, SourceKey, SourceState, Span};
+//! use rag_index::{Batch, Layout, SourceRows, Store, StoredChunk, Upkeep};
+//!
+//! # fn main() -> rag_core::Result<()> {
+//! # let home = tempfile::tempdir().unwrap();
+//! let layout = Layout { dimensions: 2, fingerprint: "f1".into(), embedder: "toy".into() };
+//! let store = Store::open(&home.path().join("kb"), &layout)?;
+//!
+//! let text = "LanceDB keeps vectors.";
+//! let chunk = Chunk {
+//!     ordinal: 0, span: Span::new(0, text.len()), text: text.into(), heading: vec![],
+//!     page: None, page_end: None, lines: None, tokens: 5,
+//! };
+//! let source = Source { key: SourceKey("a1".into()), root: "/notes".into(), path: "db.md".into() };
+//! let state = SourceState {
+//!     source, hash: "h1".into(), rules: "1".into(), size: 22, modified_ns: 0, title: None,
+//!     language: None, media_type: "text/markdown".into(), partly: None, chunks: 1,
+//! };
+//! let chunks = vec![StoredChunk { chunk, text_hash: "t1".into(), vector: vec![0.6, 0.8] }];
+//! store.commit(Batch { put: vec![SourceRows { state, chunks }], drop: vec![] })?;
+//! store.maintain(Upkeep::AfterIngest)?;
+//!
+//! assert_eq!(store.search_words("vector", 5)?[0].source.path, "db.md");
+//! assert_eq!(store.search_vector(&[0.6, 0.8], 5)?[0].chunk.text, text);
+//! # Ok(())
+//! # }
+//! ```
+
+mod contents;
+mod store;
+
+mod search;
+mod upkeep;
+mod words;
+
+mod decode;
+mod encode;
+mod schema;
+
+mod error;
+mod lock;
+mod meta;
+
+#[cfg(test)]
+mod tests;
+
+pub use contents::{Batch, Counts, Found, Layout, SourceRows, StoredChunk};
+pub use store::Store;
+pub use upkeep::Upkeep;

@@ -1,0 +1,176 @@
+//! Sources and chunks into rows of the table.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, FixedSizeListBuilder, Float32Builder, Int64Array, ListBuilder, RecordBatch,
+    StringArray, StringBuilder, UInt32Array, UInt64Array,
+};
+use rag_core::{Chunk, Lines, SourceKey, SourceState};
+
+use crate::error::{IndexError, Result};
+use crate::{Layout, SourceRows, StoredChunk, schema, words};
+
+/// One row of the table.
+enum Row<'a> {
+    Head(&'a SourceState),
+    Chunk(&'a SourceState, &'a StoredChunk),
+}
+
+impl<'a> Row<'a> {
+    fn state(&self) -> &'a SourceState {
+        match self {
+            Self::Head(state) | Self::Chunk(state, _) => state,
+        }
+    }
+
+    fn head(&self) -> Option<&'a SourceState> {
+        match self {
+            Self::Head(state) => Some(state),
+            Self::Chunk(..) => None,
+        }
+    }
+
+    fn stored(&self) -> Option<&'a StoredChunk> {
+        match self {
+            Self::Head(_) => None,
+            Self::Chunk(_, stored) => Some(stored),
+        }
+    }
+
+    fn chunk(&self) -> Option<&'a Chunk> {
+        self.stored().map(|stored| &stored.chunk)
+    }
+
+    fn lines(&self) -> Option<Lines> {
+        self.chunk().and_then(|chunk| chunk.lines)
+    }
+
+    fn id(&self) -> String {
+        let SourceKey(key) = &self.state().source.key;
+        match self {
+            Self::Head(_) => format!("{key}:{}", schema::SOURCE),
+            Self::Chunk(_, stored) => format!("{key}:{}", stored.chunk.ordinal),
+        }
+    }
+
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Head(_) => schema::SOURCE,
+            Self::Chunk(..) => schema::CHUNK,
+        }
+    }
+}
+
+/// Rows for all of `put`, heads included, in the order of [`schema::schema`].
+///
+/// Refuses vectors of another length, the same row twice, and a source whose number of chunks is not
+/// what it says.
+pub(crate) fn rows(put: &[SourceRows], layout: &Layout) -> Result<RecordBatch> {
+    let rows = lay_out(put, layout)?;
+    let text = |of: &dyn Fn(&Row) -> Option<String>| -> ArrayRef {
+        Arc::new(rows.iter().map(of).collect::<StringArray>())
+    };
+    let small = |of: &dyn Fn(&Row) -> Option<u32>| -> ArrayRef {
+        Arc::new(rows.iter().map(of).collect::<UInt32Array>())
+    };
+    let big = |of: &dyn Fn(&Row) -> Option<u64>| -> ArrayRef {
+        Arc::new(rows.iter().map(of).collect::<UInt64Array>())
+    };
+    let modified: Int64Array = rows
+        .iter()
+        .map(|row| row.head().map(|state| state.modified_ns))
+        .collect();
+    let columns: Vec<ArrayRef> = vec![
+        text(&|row| Some(row.id())),
+        text(&|row| Some(row.kind().to_owned())),
+        text(&|row| Some(row.state().source.key.0.clone())),
+        text(&|row| Some(row.state().source.root.clone())),
+        text(&|row| Some(row.state().source.path.clone())),
+        text(&|row| Some(row.state().hash.clone())),
+        text(&|row| row.head().map(|state| state.rules.clone())),
+        big(&|row| row.head().map(|state| state.size)),
+        Arc::new(modified),
+        text(&|row| row.head().and_then(|state| state.title.clone())),
+        text(&|row| row.head().and_then(|state| state.language.clone())),
+        text(&|row| row.head().map(|state| state.media_type.clone())),
+        text(&|row| row.head().and_then(|state| state.partly.clone())),
+        small(&|row| row.head().map(|state| state.chunks)),
+        small(&|row| row.chunk().map(|chunk| chunk.ordinal)),
+        big(&|row| row.chunk().map(|chunk| chunk.span.start as u64)),
+        big(&|row| row.chunk().map(|chunk| chunk.span.end as u64)),
+        text(&|row| row.chunk().map(|chunk| chunk.text.clone())),
+        headings(&rows),
+        small(&|row| row.chunk().and_then(|chunk| chunk.page)),
+        small(&|row| row.chunk().and_then(|chunk| chunk.page_end)),
+        small(&|row| row.lines().map(|lines| lines.first)),
+        small(&|row| row.lines().map(|lines| lines.last)),
+        small(&|row| row.chunk().map(|chunk| chunk.tokens)),
+        text(&|row| row.stored().map(|stored| stored.text_hash.clone())),
+        text(&|row| row.chunk().map(words::of_chunk)),
+        vectors(&rows, layout.dimensions),
+    ];
+    Ok(RecordBatch::try_new(
+        schema::schema(layout.dimensions),
+        columns,
+    )?)
+}
+
+fn lay_out<'a>(put: &'a [SourceRows], layout: &Layout) -> Result<Vec<Row<'a>>> {
+    let mut rows = Vec::new();
+    for SourceRows { state, chunks } in put {
+        if usize::try_from(state.chunks) != Ok(chunks.len()) {
+            return Err(IndexError::Miscounted {
+                path: state.source.path.clone(),
+                said: state.chunks,
+                found: chunks.len(),
+            });
+        }
+        rows.push(Row::Head(state));
+        for stored in chunks {
+            if stored.vector.len() != layout.dimensions {
+                return Err(IndexError::WrongLength {
+                    path: state.source.path.clone(),
+                    ordinal: stored.chunk.ordinal,
+                    found: stored.vector.len(),
+                    expected: layout.dimensions,
+                });
+            }
+            rows.push(Row::Chunk(state, stored));
+        }
+    }
+    // A merge of two rows with one key would keep both.
+    let mut seen = HashSet::with_capacity(rows.len());
+    match rows.iter().map(Row::id).find(|id| !seen.insert(id.clone())) {
+        Some(id) => Err(IndexError::Repeated { id }),
+        None => Ok(rows),
+    }
+}
+
+fn headings(rows: &[Row]) -> ArrayRef {
+    let mut lists = ListBuilder::new(StringBuilder::new()).with_field(schema::list_item());
+    for row in rows {
+        if let Some(chunk) = row.chunk() {
+            for heading in &chunk.heading {
+                lists.values().append_value(heading);
+            }
+        }
+        lists.append(row.chunk().is_some());
+    }
+    Arc::new(lists.finish())
+}
+
+fn vectors(rows: &[Row], dimensions: usize) -> ArrayRef {
+    let length = i32::try_from(dimensions).unwrap_or(i32::MAX);
+    let numbers = Float32Builder::with_capacity(rows.len() * dimensions);
+    let mut lists = FixedSizeListBuilder::new(numbers, length).with_field(schema::vector_item());
+    for row in rows {
+        match row.stored() {
+            Some(stored) => lists.values().append_slice(&stored.vector),
+            None => lists.values().append_nulls(dimensions),
+        }
+        lists.append(row.stored().is_some());
+    }
+    Arc::new(lists.finish())
+}

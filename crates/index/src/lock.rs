@@ -1,0 +1,76 @@
+//! The writer lock: one process writes at a time, readers never wait.
+//!
+//! The operating system holds it on an open file and frees it when the holder ends, however it ends.
+//! What is written inside is only for the message to whoever comes second.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{IndexError, Result};
+use crate::meta::utc_now;
+
+/// Who holds the lock.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Holder {
+    pid: u32,
+    /// UTC, RFC 3339.
+    since: String,
+}
+
+impl Holder {
+    /// The end of the sentence "another process is writing".
+    pub(crate) fn describe(holder: Option<&Self>) -> String {
+        holder.map_or_else(String::new, |Self { pid, since }| {
+            format!(" (process {pid}, since {since})")
+        })
+    }
+}
+
+/// The lock; given back when it is dropped.
+#[derive(Debug)]
+pub(crate) struct WriterLock {
+    _file: File,
+}
+
+impl WriterLock {
+    /// Takes the lock of the store in `dir`, without waiting.
+    pub(crate) fn take(dir: &Path) -> Result<Self> {
+        let path = dir.join("lock");
+        let io = |verb| {
+            let path = path.clone();
+            move |source| IndexError::Io { verb, path, source }
+        };
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        let mut file = options.open(&path).map_err(io("open"))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                // Empty where the holder has not come to writing its name yet; unreadable on Windows.
+                let mut text = String::new();
+                let holder = match file.read_to_string(&mut text) {
+                    Ok(_) => serde_json::from_str(&text).ok(),
+                    Err(_) => None,
+                };
+                return Err(IndexError::Locked {
+                    dir: dir.to_owned(),
+                    holder,
+                });
+            }
+            Err(TryLockError::Error(source)) => return Err(io("lock")(source)),
+        }
+        let holder = Holder {
+            pid: std::process::id(),
+            since: utc_now(),
+        };
+        let text = serde_json::to_string(&holder).unwrap_or_default();
+        file.set_len(0)
+            .and_then(|()| file.rewind())
+            .and_then(|()| file.write_all(text.as_bytes()))
+            .map_err(io("write"))?;
+        Ok(Self { _file: file })
+    }
+}

@@ -1,0 +1,210 @@
+//! Searching by word and by vector.
+
+use rag_core::Code;
+
+use super::{best, key, put, source, store, vector};
+use crate::{Store, Upkeep};
+
+/// A store with these sources, looked at before and after its words are indexed.
+fn before_and_after_indexing(sources: &[(&str, &str)], look: impl Fn(&Store)) {
+    let (_home, store) = store();
+    let rows = sources.iter().enumerate();
+    let rows = rows.map(|(seed, (name, text))| source(name, seed, &[text]));
+    store.commit(put(rows)).unwrap();
+    assert!(store.counts().unwrap().unindexed_rows > 0);
+    look(&store);
+    store.maintain(Upkeep::AfterIngest).unwrap();
+    assert_eq!(store.counts().unwrap().unindexed_rows, 0);
+    look(&store);
+}
+
+const CHINESE: [(&str, &str); 5] = [
+    ("hybrid", "混合检索把关键词检索和向量检索的结果融合在一起。"),
+    (
+        "revenue",
+        "2024年第三季度，公司营业收入同比增长12.5%，达到３亿元。",
+    ),
+    ("weather", "今天北京天气晴朗，最高气温二十六度，适合出行。"),
+    (
+        "database",
+        "ＬａｎｃｅＤＢ 是一个开源的向量数据库，支持 full-text search。",
+    ),
+    (
+        "leave",
+        "员工每年享有十五天带薪年假，需提前两周向主管提出申请。",
+    ),
+];
+
+#[test]
+fn chinese_words_are_found() {
+    before_and_after_indexing(&CHINESE, |store| {
+        assert_eq!(best(store, "混合检索").unwrap(), "hybrid");
+        assert_eq!(best(store, "向量数据库").unwrap(), "database");
+        assert_eq!(best(store, "天气").unwrap(), "weather");
+        assert_eq!(best(store, "火车票"), None);
+    });
+}
+
+#[test]
+fn a_chinese_sentence_finds_the_text_that_speaks_of_it() {
+    before_and_after_indexing(&CHINESE, |store| {
+        assert_eq!(
+            best(store, "第三季度的营业收入增长了多少？").unwrap(),
+            "revenue"
+        );
+        assert_eq!(best(store, "员工一年有几天年假？").unwrap(), "leave");
+        assert_eq!(best(store, "怎样把检索结果融合起来？").unwrap(), "hybrid");
+    });
+}
+
+#[test]
+fn chinese_and_english_mix_and_full_width_is_half_width() {
+    before_and_after_indexing(&CHINESE, |store| {
+        for query in [
+            "ＬａｎｃｅＤＢ",
+            "LanceDB",
+            "lancedb 数据库",
+            "全文 full-text searches",
+        ] {
+            assert_eq!(best(store, query).unwrap(), "database", "{query}");
+        }
+        assert_eq!(best(store, "3亿元").unwrap(), "revenue");
+    });
+}
+
+#[test]
+fn english_words_are_found_in_any_case_and_form() {
+    let sources = [
+        ("run", "The runner was running along the café."),
+        ("walk", "She walked to the station; the train was late."),
+    ];
+    before_and_after_indexing(&sources, |store| {
+        assert_eq!(best(store, "RUNS").unwrap(), "run");
+        assert_eq!(best(store, "cafe").unwrap(), "run");
+        assert_eq!(best(store, "walking trains").unwrap(), "walk");
+        // Stop words of any language stay words.
+        assert_eq!(best(store, "she").unwrap(), "walk");
+    });
+}
+
+#[test]
+fn headings_are_searched_and_are_no_part_of_the_text() {
+    let (_home, store) = store();
+    let mut rows = source("a", 1, &["It is fifteen days."]);
+    rows.chunks[0].chunk.heading = vec!["Handbook".into(), "Annual leave".into()];
+    store
+        .commit(put([rows, source("b", 2, &["It is raining."])]))
+        .unwrap();
+    let found = store.search_words("annual leave", 5).unwrap();
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].chunk.text, "It is fifteen days.");
+}
+
+#[test]
+fn nothing_in_a_query_is_syntax() {
+    let sources = [("a", "plain words AND \"quoted\" (or not)"), ("b", "other")];
+    before_and_after_indexing(&sources, |store| {
+        let long = "x".repeat(5000);
+        for query in [
+            "\"quoted",
+            "plain AND (",
+            "words) OR",
+            "NOT quoted",
+            "-words +plain",
+            "quoted~2 words^3",
+            "words:plain",
+            "plain'; DROP TABLE chunks; --",
+            "pla* w?rds words",
+            "\\ words \\\"",
+            "{}[]words",
+            "quoted\0\n\t",
+            &format!("{long} words"),
+        ] {
+            assert_eq!(best(store, query).unwrap(), "a", "{query:?}");
+        }
+        for query in ["", " ", "?!…", "。，、", "\"\"", "()", "\u{200b}", &long] {
+            assert_eq!(best(store, query), None, "{query:?}");
+        }
+    });
+}
+
+#[test]
+fn no_search_finds_a_head_row() {
+    let sources = [
+        ("source", "text of the first"),
+        ("chunk", "text of the second"),
+    ];
+    before_and_after_indexing(&sources, |store| {
+        assert_eq!(
+            store.search_words("source chunk hash rules", 10).unwrap(),
+            []
+        );
+        assert_eq!(store.search_vector(&vector(5), 10).unwrap().len(), 2);
+    });
+}
+
+#[test]
+fn an_empty_store_finds_nothing() {
+    let (_home, store) = store();
+    for _ in 0..2 {
+        assert_eq!(store.search_words("anything", 5).unwrap(), []);
+        assert_eq!(store.search_vector(&vector(1), 5).unwrap(), []);
+        store.maintain(Upkeep::Full).unwrap();
+    }
+}
+
+#[test]
+fn the_nearest_vectors_come_first_and_opposites_score_minus_one() {
+    let (_home, store) = store();
+    let mut rows = source("a", 1, &["same", "opposite", "between"]);
+    let there = vector(1000);
+    rows.chunks[1].vector = there.iter().map(|x| -x).collect();
+    store.commit(put([rows])).unwrap();
+    let found = store.search_vector(&there, 10).unwrap();
+    let texts: Vec<_> = found
+        .iter()
+        .map(|found| found.chunk.text.as_str())
+        .collect();
+    assert_eq!(texts, ["same", "between", "opposite"]);
+    assert!((found[0].score - 1.0).abs() < 1e-5);
+    assert!((found[2].score + 1.0).abs() < 1e-5);
+    assert_eq!(store.search_vector(&there, 1).unwrap().len(), 1);
+    assert_eq!(store.search_vector(&there, 0).unwrap(), []);
+}
+
+#[test]
+fn a_query_vector_of_another_length_is_refused() {
+    let (_home, store) = store();
+    let error = store.search_vector(&[1.0], 5).unwrap_err();
+    assert_eq!(error.code, Code::Internal);
+}
+
+#[test]
+fn neighbours_come_in_order_and_only_from_the_same_source() {
+    let (_home, store) = store();
+    let texts = ["0", "1", "2", "3", "4"];
+    store
+        .commit(put([source("a", 1, &texts), source("b", 2, &texts)]))
+        .unwrap();
+    let ordinals = |from, to| -> Vec<u32> {
+        let chunks = store.chunks_of(&key("a"), from, to).unwrap();
+        chunks.iter().map(|chunk| chunk.ordinal).collect()
+    };
+    assert_eq!(ordinals(1, 3), [1, 2, 3]);
+    assert_eq!(ordinals(4, u32::MAX), [4]);
+    assert_eq!(store.chunks_of(&key("o'neil; --"), 0, 9).unwrap(), []);
+}
+
+#[test]
+fn what_was_committed_is_found_though_nobody_did_upkeep_before_the_process_ended() {
+    let (home, store) = store();
+    store.commit(put([source("a", 1, &["apple"])])).unwrap();
+    store.maintain(Upkeep::AfterIngest).unwrap();
+    store.commit(put([source("b", 2, &["混合检索"])])).unwrap();
+    drop(store);
+    let reader = Store::open_reader(&home.path().join("kb")).unwrap();
+    assert_eq!(best(&reader, "apples").unwrap(), "a");
+    assert_eq!(best(&reader, "检索").unwrap(), "b");
+    let found = reader.search_vector(&vector(2000), 1).unwrap();
+    assert_eq!(found[0].source.key, key("b"));
+}

@@ -1,0 +1,157 @@
+//! Upkeep: what makes a table that was written in many small steps quick to read again.
+//!
+//! LanceDB never does it by itself: each commit leaves a version, a fragment and rows that no index
+//! covers. Searches are right without upkeep, only slower. All of it happens under the writer lock and
+//! between commits, never beside one (lance #7207).
+
+use lancedb::DistanceType;
+use lancedb::index::Index;
+use lancedb::index::vector::IvfRqIndexBuilder;
+use lancedb::table::OptimizeOptions;
+use lancedb::table::TableStatistics;
+use lancedb::table::optimize::{CompactionOptions, Duration, OptimizeAction};
+
+use crate::error::Result;
+use crate::store::WORDS_INDEX;
+use crate::{Store, schema};
+
+/// Up to so many chunks the vectors are compared one by one, which is exact and takes about 0.1 s on
+/// two cores; above, a vector index is made.
+pub(crate) const EXACT_UP_TO: usize = 50_000;
+/// Name of the vector index.
+const VECTOR_INDEX: &str = "vector";
+/// Bits kept of each number of a vector in that index. The full vectors have the last word.
+const BITS: u32 = 5;
+/// More fragments than this are made one.
+const FRAGMENTS: usize = 16;
+/// A larger share of deleted rows than this is cleared away.
+const DELETED_SHARE: f32 = 0.2;
+/// No fragment is made larger than this: one is held in memory while it is rewritten, and LanceDB's
+/// own bound, a million rows, has taken 124 GB (haiku.rag #554).
+const FRAGMENT_BYTES: usize = 256 << 20;
+/// More index segments than this are made one.
+const SEGMENTS: u32 = 8;
+/// Versions older than this are removed with what only they hold. A search takes far less.
+const KEPT_MINUTES: i64 = 10;
+
+/// How much upkeep is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Upkeep {
+    /// What pays for itself: indexes take in new rows; fragments and deleted rows are cleared away
+    /// where they have piled up; versions older than ten minutes go.
+    AfterIngest,
+    /// All of it, whether it pays or not.
+    Full,
+}
+
+impl Store {
+    /// Does upkeep. Nothing that a search returns changes by it, except that a vector search over
+    /// more than 50,000 chunks becomes approximate (about 999 of 1,000 true hits).
+    ///
+    /// # Errors
+    /// `Internal` where the store was opened for reading only.
+    pub fn maintain(&self, how: Upkeep) -> rag_core::Result<()> {
+        // Held to the end: no commit meanwhile.
+        let _writing = self.writing()?;
+        if how == Upkeep::Full {
+            // LanceDB joins no fragments that different segments of an index cover.
+            self.extend_index(WORDS_INDEX, how)?;
+            self.extend_index(VECTOR_INDEX, how)?;
+        }
+        // Else compaction first: rows that no index covers yet are moved at no cost to an index.
+        self.compact(how)?;
+        self.extend_index(WORDS_INDEX, how)?;
+        self.index_vectors(how)?;
+        self.prune()?;
+        Ok(())
+    }
+
+    fn compact(&self, how: Upkeep) -> Result<()> {
+        let stats = self.wait("measure", self.table.stats())?;
+        if how == Upkeep::AfterIngest && !is_scattered(&stats) {
+            return Ok(());
+        }
+        let rows = stats.num_rows + stats.num_deleted_rows.unwrap_or(0);
+        let row_bytes = (stats.total_bytes / rows.max(1)).max(1);
+        let options = CompactionOptions {
+            target_rows_per_fragment: (FRAGMENT_BYTES / row_bytes).max(1024),
+            max_bytes_per_file: Some(FRAGMENT_BYTES),
+            materialize_deletions_threshold: match how {
+                Upkeep::AfterIngest => DELETED_SHARE,
+                Upkeep::Full => 0.0,
+            },
+            num_threads: Some(1),
+            batch_size: Some(1024),
+            ..CompactionOptions::default()
+        };
+        let compact = OptimizeAction::Compact {
+            options,
+            remap_options: None,
+        };
+        self.wait("compact", self.table.optimize(compact))?;
+        Ok(())
+    }
+
+    /// Lets an index take in the rows it does not cover.
+    fn extend_index(&self, name: &str, how: Upkeep) -> Result<()> {
+        let Some(stats) = self.wait("measure", self.table.index_stats(name))? else {
+            return Ok(());
+        };
+        let segments = stats.num_indices.unwrap_or(1);
+        let merge = segments > SEGMENTS || (how == Upkeep::Full && segments > 1);
+        if stats.num_unindexed_rows == 0 && !merge {
+            return Ok(());
+        }
+        let options = if merge {
+            OptimizeOptions::merge(segments as usize)
+        } else {
+            OptimizeOptions::append()
+        };
+        let extend = OptimizeAction::Index(options.index_names(vec![name.to_owned()]));
+        self.wait("index", self.table.optimize(extend))?;
+        Ok(())
+    }
+
+    /// Makes the vector index where the store has become large enough, or lets it take in new rows.
+    fn index_vectors(&self, how: Upkeep) -> Result<()> {
+        if self.vector_index_exists()? {
+            return self.extend_index(VECTOR_INDEX, how);
+        }
+        let chunks = format!("{} = '{}'", schema::KIND, schema::CHUNK);
+        let chunks = self.wait("count", self.table.count_rows(Some(chunks)))?;
+        // The index packs eight numbers into a byte; other lengths stay exact at any size.
+        if chunks <= self.exact_up_to || !self.layout().dimensions.is_multiple_of(8) {
+            return Ok(());
+        }
+        let index = IvfRqIndexBuilder::default()
+            .distance_type(DistanceType::Cosine)
+            .num_bits(BITS);
+        let making = self
+            .table
+            .create_index(&[schema::VECTOR], Index::IvfRq(index));
+        let making = making.name(VECTOR_INDEX.to_owned());
+        self.wait("index", making.execute())
+    }
+
+    pub(crate) fn vector_index_exists(&self) -> Result<bool> {
+        let indices = self.wait("measure", self.table.list_indices())?;
+        Ok(indices.iter().any(|index| index.name == VECTOR_INDEX))
+    }
+
+    fn prune(&self) -> Result<()> {
+        let prune = OptimizeAction::Prune {
+            older_than: Some(Duration::minutes(KEPT_MINUTES)),
+            // Files that no version names may belong to a commit in progress elsewhere.
+            delete_unverified: None,
+            error_if_tagged_old_versions: None,
+        };
+        self.wait("prune", self.table.optimize(prune))?;
+        Ok(())
+    }
+}
+
+fn is_scattered(stats: &TableStatistics) -> bool {
+    let deleted = stats.num_deleted_rows.unwrap_or(0) as f32;
+    let rows = stats.num_rows as f32 + deleted;
+    stats.fragment_stats.num_small_fragments > FRAGMENTS || deleted > rows * DELETED_SHARE
+}

@@ -1,0 +1,55 @@
+//! How text becomes words, the same way in the index and in the query.
+//!
+//! Compatibility forms are made one first (Unicode NFKC: `ＬａｎｃｅＤＢ` is `LanceDB`, `３％` is `3%`), then
+//! ICU's word segmentation splits every script, Chinese and Japanese by its built-in dictionary, and
+//! English endings are cut. Simplified and Traditional characters are not yet made one.
+
+use lancedb::index::scalar::{FtsIndexBuilder, FullTextSearchQuery, MatchQuery, Operator};
+use rag_core::{Chunk, chunk::with_heading};
+use unicode_normalization::UnicodeNormalization;
+
+use crate::schema;
+
+/// Longer runs without a boundary are no words (keys, encoded data) and are not indexed; in bytes.
+const LONGEST_WORD: usize = 64;
+/// Memory of the one worker that builds the index; LanceDB's default is 2 GiB for each of many.
+const BUILDER_MB: u64 = 512;
+
+/// What word search reads of a chunk: its heading path and its text.
+pub(crate) fn of_chunk(chunk: &Chunk) -> String {
+    normal(&with_heading(&chunk.heading, &chunk.text))
+}
+
+/// A full-text query for plain text: any of its words, the more the better, none of them an operator.
+/// None for text without a letter or a digit.
+pub(crate) fn query(text: &str) -> Option<FullTextSearchQuery> {
+    let terms = normal(text);
+    if !terms.chars().any(char::is_alphanumeric) {
+        return None;
+    }
+    let words = MatchQuery::new(terms)
+        .with_column(Some(schema::WORDS.to_owned()))
+        .with_operator(Operator::Or);
+    Some(FullTextSearchQuery::new_query(words.into()))
+}
+
+/// The full-text index over [`schema::WORDS`].
+///
+/// Stop words stay, because with this tokenizer LanceDB would remove those of all languages at once.
+pub(crate) fn index() -> lancedb::Result<FtsIndexBuilder> {
+    Ok(FtsIndexBuilder::default()
+        .base_tokenizer("icu/split".to_owned())
+        .language("English")?
+        .stem(true)
+        .lower_case(true)
+        .ascii_folding(true)
+        .remove_stop_words(false)
+        .with_position(true)
+        .max_token_length(Some(LONGEST_WORD))
+        .memory_limit_mb(BUILDER_MB)
+        .num_workers(1))
+}
+
+fn normal(text: &str) -> String {
+    text.nfkc().collect()
+}
