@@ -55,3 +55,26 @@ pub enum Outcome {
     Skipped,
     Failed,
 }
+
+impl Outcome {
+    const ALL: [Self; 4] = [Self::Read, Self::Partly, Self::Skipped, Self::Failed];
+
+    /// The name at rest.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Partly => "partly",
+            Self::Skipped => "skipped",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// The outcome of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|outcome| outcome.as_str() == name)
+    }
+}

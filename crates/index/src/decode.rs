@@ -8,7 +8,7 @@ use arrow::array::{
     StringArray,
 };
 use arrow::datatypes::{Float32Type, Int64Type, UInt32Type, UInt64Type};
-use rag_core::{Chunk, Lines, Source, SourceKey, SourceState, Span};
+use rag_core::{Chunk, Lines, Outcome, Source, SourceKey, SourceState, Span};
 
 use crate::error::{IndexError, Result};
 use crate::{Found, StoredChunk, schema};
@@ -23,7 +23,8 @@ pub(crate) fn states(batch: &RecordBatch) -> Result<Vec<SourceState>> {
     let title = rows.text(schema::TITLE)?;
     let language = rows.text(schema::LANGUAGE)?;
     let media_type = rows.text(schema::MEDIA_TYPE)?;
-    let partly = rows.text(schema::PARTLY)?;
+    let outcome = rows.text(schema::OUTCOME)?;
+    let reason = rows.text(schema::REASON)?;
     let chunks = rows.number::<UInt32Type>(schema::CHUNKS)?;
     let state = |row| {
         Ok(SourceState {
@@ -35,7 +36,8 @@ pub(crate) fn states(batch: &RecordBatch) -> Result<Vec<SourceState>> {
             title: title.owned(row),
             language: language.owned(row),
             media_type: media_type.must(row)?.to_owned(),
-            partly: partly.owned(row),
+            outcome: Outcome::named(outcome.must(row)?).ok_or_else(|| outcome.hole(row))?,
+            reason: reason.owned(row),
             chunks: chunks.must(row)?,
         })
     };

@@ -16,7 +16,7 @@
 //! | `meta`, `lock` | the two small files beside the table |
 //!
 //! ```
-//! use rag_core::{Chunk, Source, SourceKey, SourceState, Span};
+//! use rag_core::{Chunk, Outcome, Source, SourceKey, SourceState, Span};
 //! use rag_index::{Batch, Layout, SourceRows, Store, StoredChunk, Upkeep};
 //!
 //! # fn main() -> rag_core::Result<()> {
@@ -32,7 +32,8 @@
 //! let source = Source { key: SourceKey("a1".into()), root: "/notes".into(), path: "db.md".into() };
 //! let state = SourceState {
 //!     source, hash: "h1".into(), rules: "1".into(), size: 22, modified_ns: 0, title: None,
-//!     language: None, media_type: "text/markdown".into(), partly: None, chunks: 1,
+//!     language: None, media_type: "text/markdown".into(),
+//!     outcome: Outcome::Read, reason: None, chunks: 1,
 //! };
 //! let chunks = vec![StoredChunk { chunk, text_hash: "t1".into(), vector: vec![0.6, 0.8] }];
 //! store.commit(Batch { put: vec![SourceRows { state, chunks }], drop: vec![] })?;

@@ -25,7 +25,8 @@ pub(crate) const MODIFIED_NS: &str = "modified_ns";
 pub(crate) const TITLE: &str = "title";
 pub(crate) const LANGUAGE: &str = "language";
 pub(crate) const MEDIA_TYPE: &str = "media_type";
-pub(crate) const PARTLY: &str = "partly";
+pub(crate) const OUTCOME: &str = "outcome";
+pub(crate) const REASON: &str = "reason";
 pub(crate) const CHUNKS: &str = "chunks";
 
 pub(crate) const ORDINAL: &str = "ordinal";
@@ -52,7 +53,7 @@ pub(crate) const DISTANCE: &str = "_distance";
 pub(crate) const SCORE: &str = "_score";
 
 /// Columns that make a [`rag_core::SourceState`].
-pub(crate) const STATE_COLUMNS: [&str; 12] = [
+pub(crate) const STATE_COLUMNS: [&str; 13] = [
     SOURCE_KEY,
     ROOT,
     PATH,
@@ -63,7 +64,8 @@ pub(crate) const STATE_COLUMNS: [&str; 12] = [
     TITLE,
     LANGUAGE,
     MEDIA_TYPE,
-    PARTLY,
+    OUTCOME,
+    REASON,
     CHUNKS,
 ];
 
@@ -97,7 +99,8 @@ pub(crate) fn schema(dimensions: usize) -> SchemaRef {
         text(TITLE),
         text(LANGUAGE),
         text(MEDIA_TYPE),
-        text(PARTLY),
+        text(OUTCOME),
+        text(REASON),
         number(CHUNKS, DataType::UInt32),
         number(ORDINAL, DataType::UInt32),
         number(SPAN_START, DataType::UInt64),

@@ -1,6 +1,6 @@
 //! What a commit changes and what it leaves.
 
-use rag_core::{Code, Lines, Span};
+use rag_core::{Code, Lines, Outcome, Span};
 
 use super::{best, key, put, source, store, vector};
 use crate::{Batch, SourceRows, Store};
@@ -25,7 +25,8 @@ fn rich() -> SourceRows {
     rows.state.modified_ns = -5;
     rows.state.title = Some("Title".into());
     rows.state.language = Some("zh-Hans".into());
-    rows.state.partly = Some("page 3 is damaged".into());
+    rows.state.outcome = Outcome::Partly;
+    rows.state.reason = Some("page 3 is damaged".into());
     let first = &mut rows.chunks[0].chunk;
     first.span = Span::new(5, 26);
     first.heading = vec!["Part".into(), "章节".into()];

@@ -5,7 +5,7 @@ mod finding;
 mod opening;
 mod upkeep;
 
-use rag_core::{Chunk, Lines, Source, SourceKey, SourceState, Span};
+use rag_core::{Chunk, Lines, Outcome, Source, SourceKey, SourceState, Span};
 use tempfile::TempDir;
 
 use crate::{Batch, Layout, SourceRows, Store, StoredChunk};
@@ -64,7 +64,8 @@ fn source(name: &str, seed: usize, texts: &[&str]) -> SourceRows {
         title: None,
         language: None,
         media_type: "text/plain".into(),
-        partly: None,
+        outcome: Outcome::Read,
+        reason: None,
         chunks: u32::try_from(texts.len()).unwrap(),
     };
     let chunk = |(place, text): (usize, &&str)| StoredChunk {
