@@ -1,0 +1,216 @@
+//! Blocks to units: stretches that are never cut again, each with its size and its pages.
+//!
+//! A block that fits is one unit. A larger one is cut at the ends of sentences (tables and code: of
+//! lines), and only a sentence that is itself too large is cut inside, by `text-splitter`: at words,
+//! then at characters as people see them.
+
+use rag_core::{Block, BlockKind, Document, Span, TokenCounter};
+use text_splitter::{ChunkConfig, ChunkSizer, TextSplitter};
+
+use crate::{plain::trimmed, sentence::sentences};
+
+/// `text-splitter` weighs ever longer stretches of what is left, so it is given so many bytes for each
+/// token of the size at a time; the work stays linear in the text.
+const WINDOW_BYTES_PER_TOKEN: usize = 6;
+
+/// A stretch of the document's text that is never cut again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Unit {
+    pub(crate) span: Span,
+    /// Size with the white space that parts it from its neighbour, in tokens.
+    pub(crate) tokens: usize,
+    /// Page of its first byte.
+    pub(crate) page: Option<u32>,
+    /// Whether it is a heading that belongs to what follows.
+    pub(crate) is_heading: bool,
+}
+
+/// Cuts the blocks of one document.
+pub(crate) struct Cutter<'a> {
+    pub(crate) document: &'a Document,
+    pub(crate) counter: &'a dyn TokenCounter,
+}
+
+impl Cutter<'_> {
+    /// `block` as one unit.
+    pub(crate) fn whole(&self, block: &Block) -> Option<Unit> {
+        let span = trimmed(&self.document.text, block.span);
+        (!span.is_empty()).then(|| self.unit(span))
+    }
+
+    /// `block` as units of at most `cap` tokens.
+    pub(crate) fn units(&self, block: &Block, cap: usize, into: &mut Vec<Unit>) {
+        let Some(whole) = self.whole(block) else {
+            return;
+        };
+        if whole.tokens <= cap {
+            into.push(whole);
+            return;
+        }
+        let text = whole.span.slice(&self.document.text);
+        let parts = match block.kind {
+            BlockKind::Table | BlockKind::Code => lines(text),
+            _ => sentences(text),
+        };
+        for part in parts {
+            let span = part.shifted(whole.span.start);
+            let unit = if span == whole.span {
+                whole
+            } else {
+                self.unit(span)
+            };
+            if unit.tokens <= cap {
+                into.push(unit);
+            } else {
+                self.pieces(span, cap, into);
+            }
+        }
+    }
+
+    /// The stretch at `span` as units of at most `cap` tokens, cut wherever a word or character ends.
+    pub(crate) fn pieces(&self, span: Span, cap: usize, into: &mut Vec<Unit>) {
+        let text = span.slice(&self.document.text);
+        // One token is for the white space that a unit's size counts in.
+        let size = cap.saturating_sub(1).max(1);
+        let splitter = TextSplitter::new(ChunkConfig::new(size).with_sizer(ByTokens(self.counter)));
+        for window in windows(text, size * WINDOW_BYTES_PER_TOKEN) {
+            for (at, piece) in splitter.chunk_indices(window.slice(text)) {
+                let start = span.start + window.start + at;
+                let piece = trimmed(&self.document.text, Span::new(start, start + piece.len()));
+                if !piece.is_empty() {
+                    into.push(self.unit(piece));
+                }
+            }
+        }
+    }
+
+    fn unit(&self, span: Span) -> Unit {
+        Unit {
+            span,
+            tokens: self.counter.count_tokens(span.slice(&self.document.text)) + 1,
+            page: self.document.page_at(span.start),
+            is_heading: false,
+        }
+    }
+}
+
+struct ByTokens<'a>(&'a dyn TokenCounter);
+
+impl ChunkSizer for ByTokens<'_> {
+    fn size(&self, chunk: &str) -> usize {
+        self.0.count_tokens(chunk)
+    }
+}
+
+fn lines(text: &str) -> Vec<Span> {
+    let mut at = 0;
+    text.split_inclusive('\n')
+        .map(|line| {
+            let span = Span::new(at, at + line.len());
+            at += line.len();
+            trimmed(text, span)
+        })
+        .filter(|span| !span.is_empty())
+        .collect()
+}
+
+/// Stretches of about `size` bytes that together are `text`, ending after white space or a clause's
+/// mark if there is one in the last quarter.
+fn windows(text: &str, size: usize) -> Vec<Span> {
+    let mut windows = Vec::new();
+    let mut start = 0;
+    while text.len() - start > size {
+        let end = text.floor_char_boundary(start + size.max(4));
+        let from = text.floor_char_boundary(start + size - size / 4);
+        let is_break = |c: char| c.is_whitespace() || "，、：,;:".contains(c);
+        let after = text[from..end]
+            .rfind(is_break)
+            .and_then(|at| Some(from + at + text[from + at..].chars().next()?.len_utf8()));
+        let end = after.unwrap_or(end);
+        windows.push(Span::new(start, end));
+        start = end;
+    }
+    windows.push(Span::new(start, text.len()));
+    windows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Chars;
+
+    impl TokenCounter for Chars {
+        fn count_tokens(&self, text: &str) -> usize {
+            text.chars().filter(|c| !c.is_whitespace()).count()
+        }
+    }
+
+    fn units(kind: BlockKind, text: &str, cap: usize) -> Vec<String> {
+        let document = Document {
+            text: text.to_owned(),
+            ..Document::default()
+        };
+        let cutter = Cutter {
+            document: &document,
+            counter: &Chars,
+        };
+        let mut units = Vec::new();
+        let span = Span::new(0, text.len());
+        cutter.units(&Block { kind, span }, cap, &mut units);
+        assert!(units.iter().all(|unit| unit.tokens <= cap));
+        units
+            .iter()
+            .map(|unit| unit.span.slice(text).to_owned())
+            .collect()
+    }
+
+    #[test]
+    fn a_block_is_cut_only_if_it_must_be_and_then_at_sentences() {
+        let text = "今天很好。我们出发吧！他不去";
+        assert_eq!(units(BlockKind::Paragraph, text, 20), [text]);
+        assert_eq!(
+            units(BlockKind::Paragraph, text, 8),
+            ["今天很好。", "我们出发吧！", "他不去"]
+        );
+    }
+
+    #[test]
+    fn a_table_is_cut_at_rows() {
+        let table = "| a | b |\n|---|---|\n| 1 | 2 |";
+        assert_eq!(
+            units(BlockKind::Table, table, 12),
+            ["| a | b |", "|---|---|", "| 1 | 2 |"]
+        );
+    }
+
+    #[test]
+    fn a_sentence_that_is_too_large_is_cut_at_words_and_then_at_characters() {
+        let found = units(
+            BlockKind::Paragraph,
+            "some very long words without any end",
+            10,
+        );
+        assert!(
+            found.len() > 2
+                && found
+                    .iter()
+                    .all(|piece| !piece.contains(' ') || piece.len() < 14)
+        );
+        assert_eq!(
+            found.concat().replace(' ', ""),
+            "someverylongwordswithoutanyend"
+        );
+        let found = units(BlockKind::Paragraph, &"x".repeat(100), 11);
+        assert_eq!(found.concat(), "x".repeat(100));
+    }
+
+    #[test]
+    fn windows_are_the_text() {
+        let text = "一二三四五，六七八九十".repeat(20);
+        let windows = windows(&text, 50);
+        assert!(windows.len() > 5 && windows.iter().all(|w| w.len() <= 50));
+        let joined: String = windows.iter().map(|w| w.slice(&text)).collect();
+        assert_eq!(joined, text);
+    }
+}

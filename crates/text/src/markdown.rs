@@ -1,0 +1,333 @@
+//! Markdown: the file's own text with its blocks, as CommonMark (with tables, footnotes and front
+//! matter) sees them.
+//!
+//! A block covers its marks too (`## `, `- `, `| a |`): what is quoted stands in the file like that.
+
+use std::ops::Range;
+
+use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
+use rag_core::{Block, BlockKind, Document, Span};
+
+use crate::plain::trimmed;
+
+/// The document of a decoded Markdown text.
+pub(crate) fn read(text: String) -> Document {
+    let mut outline = Outline::default();
+    let options = Options::ENABLE_TABLES
+        | Options::ENABLE_FOOTNOTES
+        | Options::ENABLE_YAML_STYLE_METADATA_BLOCKS
+        | Options::ENABLE_PLUSES_DELIMITED_METADATA_BLOCKS;
+    for (event, range) in Parser::new_ext(&text, options).into_offset_iter() {
+        outline.see(event, range, &text);
+    }
+    let blocks = without_overlap(&text, outline.blocks);
+    let title = outline
+        .front_matter
+        .and_then(|span| front_matter_title(span.slice(&text)))
+        .or_else(|| first_heading(&text, &blocks));
+    Document {
+        title,
+        blocks,
+        text,
+        lines_are_source_lines: true,
+        ..Document::default()
+    }
+}
+
+/// A heading's own words: without its marks, its underline and the marks of emphasis.
+pub(crate) fn heading_text(block: &str) -> String {
+    let mut lines = block.lines();
+    let first = lines.next().unwrap_or_default();
+    let is_underline = |line: &&str| {
+        !line.trim().is_empty() && line.trim().chars().all(|c| matches!(c, '=' | '-'))
+    };
+    let marks = first.trim_start_matches('#');
+    let first = if marks.starts_with([' ', '\t']) {
+        marks
+    } else {
+        first
+    };
+    let closed = first.trim_end().trim_end_matches('#');
+    let first = if closed.ends_with([' ', '\t']) {
+        closed
+    } else {
+        first
+    };
+    std::iter::once(first)
+        .chain(lines.filter(|line| !is_underline(line)))
+        .flat_map(str::split_whitespace)
+        .map(|word| word.replace(['*', '`'], ""))
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// What the events have told so far. Containers (lists, quotes) give nothing themselves; their
+/// innermost blocks do.
+#[derive(Default)]
+struct Outline {
+    blocks: Vec<Block>,
+    front_matter: Option<Span>,
+    in_front_matter: bool,
+    /// The list items around the current event, outermost first.
+    items: Vec<Item>,
+    /// Depth inside a block that is taken whole; its inner events say nothing new.
+    inside_leaf: usize,
+}
+
+/// A list item of which the words before any inner block are not taken yet.
+struct Item {
+    start: usize,
+    /// End of the words seen so far directly in the item.
+    end: Option<usize>,
+    /// Whether the item's first block was taken.
+    taken: bool,
+}
+
+impl Outline {
+    fn see(&mut self, event: Event<'_>, range: Range<usize>, text: &str) {
+        match event {
+            Event::Start(Tag::MetadataBlock(_)) => {
+                self.in_front_matter = true;
+                self.front_matter
+                    .get_or_insert(Span::new(range.start, range.end));
+            }
+            Event::End(TagEnd::MetadataBlock(_)) => self.in_front_matter = false,
+            _ if self.in_front_matter => {}
+            Event::Start(tag) => self.enter(&tag, &range, text),
+            Event::End(tag) => self.leave(tag),
+            Event::Rule => {}
+            _ if self.inside_leaf == 0 => self.words(range.end),
+            _ => {}
+        }
+    }
+
+    fn enter(&mut self, tag: &Tag<'_>, range: &Range<usize>, text: &str) {
+        if self.inside_leaf > 0 {
+            self.inside_leaf += 1;
+            return;
+        }
+        let kind = match tag {
+            Tag::Item => {
+                self.flush_item();
+                self.items.push(Item {
+                    start: range.start,
+                    end: None,
+                    taken: false,
+                });
+                return;
+            }
+            Tag::List(_) | Tag::BlockQuote(_) | Tag::FootnoteDefinition(_) => {
+                self.flush_item();
+                return;
+            }
+            Tag::Heading { level, .. } => BlockKind::Heading(depth(*level)),
+            Tag::Table(_) => BlockKind::Table,
+            Tag::CodeBlock(_) => BlockKind::Code,
+            Tag::Paragraph | Tag::HtmlBlock => BlockKind::Paragraph,
+            // Emphasis, links and the like directly in a tight list item.
+            _ => {
+                self.words(range.end);
+                return;
+            }
+        };
+        self.flush_item();
+        self.inside_leaf = 1;
+        if matches!(tag, Tag::HtmlBlock) && !has_words(&text[range.clone()]) {
+            return;
+        }
+        let mut span = Span::new(range.start, range.end);
+        let mut kind = kind;
+        if let Some(item) = self.items.last_mut()
+            && !item.taken
+        {
+            item.taken = true;
+            if kind == BlockKind::Paragraph {
+                kind = BlockKind::ListItem;
+                span.start = item.start;
+            }
+        }
+        self.blocks.push(Block { kind, span });
+    }
+
+    fn leave(&mut self, tag: TagEnd) {
+        if self.inside_leaf > 0 {
+            self.inside_leaf -= 1;
+        } else if tag == TagEnd::Item {
+            self.flush_item();
+            self.items.pop();
+        }
+    }
+
+    fn words(&mut self, end: usize) {
+        if let Some(item) = self.items.last_mut() {
+            item.end = Some(item.end.map_or(end, |before| before.max(end)));
+        }
+    }
+
+    /// Takes the words that stand directly in the innermost item.
+    fn flush_item(&mut self) {
+        if let Some(item) = self.items.last_mut()
+            && let Some(end) = item.end.take()
+        {
+            let start = if item.taken {
+                self.blocks
+                    .last()
+                    .map_or(item.start, |block| block.span.end)
+            } else {
+                item.start
+            };
+            item.taken = true;
+            self.blocks.push(Block {
+                kind: BlockKind::ListItem,
+                span: Span::new(start, end),
+            });
+        }
+    }
+}
+
+fn depth(level: HeadingLevel) -> u8 {
+    level as u8
+}
+
+/// Whether anything but tags and comments stands in a block of HTML.
+fn has_words(html: &str) -> bool {
+    let mut rest = html;
+    loop {
+        let (before, after) = rest.split_once('<').unwrap_or((rest, ""));
+        if before.chars().any(char::is_alphanumeric) {
+            return true;
+        }
+        let close = if after.starts_with("!--") { "-->" } else { ">" };
+        match after.split_once(close) {
+            Some((_, next)) => rest = next,
+            None => return false,
+        }
+    }
+}
+
+/// In order, trimmed, each ending where the next starts at the latest; none empty.
+fn without_overlap(text: &str, mut blocks: Vec<Block>) -> Vec<Block> {
+    blocks.sort_by_key(|block| block.span.start);
+    let starts: Vec<usize> = blocks
+        .iter()
+        .skip(1)
+        .map(|block| block.span.start)
+        .collect();
+    for (block, next) in blocks.iter_mut().zip(starts) {
+        block.span.end = block.span.end.min(next);
+    }
+    for block in &mut blocks {
+        block.span = trimmed(text, block.span);
+    }
+    blocks.retain(|block| !block.span.is_empty());
+    blocks
+}
+
+/// The value of a top-level `title` in YAML (`title: x`) or TOML (`title = "x"`).
+fn front_matter_title(front: &str) -> Option<String> {
+    let value = front.lines().find_map(|line| {
+        let rest = line.strip_prefix("title")?.trim_start();
+        rest.strip_prefix(':').or_else(|| rest.strip_prefix('='))
+    })?;
+    let value = value.trim();
+    let unquoted = ['"', '\'']
+        .into_iter()
+        .find_map(|quote| value.strip_prefix(quote)?.strip_suffix(quote))
+        .unwrap_or(value);
+    (!unquoted.trim().is_empty()).then(|| unquoted.trim().to_owned())
+}
+
+fn first_heading(text: &str, blocks: &[Block]) -> Option<String> {
+    let block = blocks
+        .iter()
+        .find(|block| block.kind == BlockKind::Heading(1))?;
+    Some(heading_text(block.span.slice(text))).filter(|title| !title.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(text: &str) -> Vec<(BlockKind, String)> {
+        let document = read(text.to_owned());
+        let part = |block: &Block| (block.kind, block.span.slice(&document.text).to_owned());
+        document.blocks.iter().map(part).collect()
+    }
+
+    fn part(kind: BlockKind, text: &str) -> (BlockKind, String) {
+        (kind, text.to_owned())
+    }
+
+    #[test]
+    fn every_kind_of_block_is_found_with_its_marks() {
+        let text = "# Title\n\nA line\nand more.\n\n- one\n- two *words*\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n```rust\nfn x() {}\n```\n\nSub\n---\n";
+        assert_eq!(
+            parts(text),
+            [
+                part(BlockKind::Heading(1), "# Title"),
+                part(BlockKind::Paragraph, "A line\nand more."),
+                part(BlockKind::ListItem, "- one"),
+                part(BlockKind::ListItem, "- two *words*"),
+                part(BlockKind::Table, "| a | b |\n|---|---|\n| 1 | 2 |"),
+                part(BlockKind::Code, "```rust\nfn x() {}\n```"),
+                part(BlockKind::Heading(2), "Sub\n---"),
+            ]
+        );
+    }
+
+    #[test]
+    fn nested_lists_and_quotes_do_not_overlap() {
+        let text = "- outer\n  - inner one\n  - inner two\n- loose\n\n  second paragraph\n\n> quoted\n> twice\n";
+        assert_eq!(
+            parts(text),
+            [
+                part(BlockKind::ListItem, "- outer"),
+                part(BlockKind::ListItem, "- inner one"),
+                part(BlockKind::ListItem, "- inner two"),
+                part(BlockKind::ListItem, "- loose"),
+                part(BlockKind::Paragraph, "second paragraph"),
+                part(BlockKind::Paragraph, "quoted\n> twice"),
+            ]
+        );
+    }
+
+    #[test]
+    fn front_matter_gives_the_title_and_is_no_block() {
+        let text = "---\ntitle: \"年度报告\"\ntags: [a]\n---\n\n# Other\n\nText.\n";
+        let document = read(text.to_owned());
+        assert_eq!(document.title.as_deref(), Some("年度报告"));
+        assert_eq!(document.blocks.len(), 2);
+        let toml = read("+++\ntitle = 'Guide'\n+++\nText.\n".to_owned());
+        assert_eq!(toml.title.as_deref(), Some("Guide"));
+    }
+
+    #[test]
+    fn the_first_heading_of_level_one_is_the_title() {
+        let title = |text: &str| read(text.to_owned()).title;
+        assert_eq!(
+            title("## a\n\n# The *big* one #\n"),
+            Some("The big one".to_owned())
+        );
+        assert_eq!(title("Big\n===\n"), Some("Big".to_owned()));
+        assert_eq!(title("# Notes on C#\n"), Some("Notes on C#".to_owned()));
+        assert_eq!(title("## a\n"), None);
+    }
+
+    #[test]
+    fn html_without_words_is_no_block() {
+        assert_eq!(
+            parts("<!-- a comment -->\n\n<img src=\"x\">\n\n<p>Words</p>\n"),
+            [part(BlockKind::Paragraph, "<p>Words</p>")]
+        );
+    }
+
+    #[test]
+    fn an_unclosed_fence_or_front_matter_loses_nothing() {
+        assert_eq!(parts("---\ntitle: x\n\ntext").last().unwrap().1, "text");
+        assert_eq!(
+            parts("```\ncode\nmore").last().unwrap().1,
+            "```\ncode\nmore"
+        );
+    }
+}

@@ -1,0 +1,171 @@
+//! One page of a PDF as a reader of it gives it: blocks of lines, and what could not be read.
+
+use rag_core::BlockKind;
+
+/// A page before it is written into a document.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Draft {
+    /// In reading order.
+    pub(crate) blocks: Vec<DraftBlock>,
+    /// What the page draws; asked only where it gave no text.
+    pub(crate) draws: Draws,
+    /// What could not be read, each as one fact.
+    pub(crate) skipped: Vec<String>,
+}
+
+/// Lines that belong together.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct DraftBlock {
+    pub(crate) kind: BlockKind,
+    /// Without line breaks; the cells of a table's row are parted by tabs.
+    pub(crate) lines: Vec<String>,
+}
+
+/// What is on a page without text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Draws {
+    #[default]
+    Nothing,
+    /// Operators that show text, which gave no characters.
+    Text,
+    /// Pictures, or so many lines that they may be letters.
+    Pictures,
+}
+
+impl Draft {
+    /// Whether there is no character on the page.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lines().all(|line| line.trim().is_empty())
+    }
+
+    /// Share of characters that are no text: replacement, private-use and control characters.
+    pub(crate) fn garbage_share(&self) -> f64 {
+        let (mut garbage, mut all) = (0_usize, 0_usize);
+        for c in self
+            .lines()
+            .flat_map(str::chars)
+            .filter(|c| !c.is_whitespace())
+        {
+            all += 1;
+            garbage += usize::from(is_garbage(c));
+        }
+        garbage as f64 / all.max(1) as f64
+    }
+
+    /// Length of the text in bytes.
+    pub(crate) fn len(&self) -> usize {
+        self.lines().map(str::len).sum()
+    }
+
+    fn lines(&self) -> impl Iterator<Item = &str> {
+        self.blocks
+            .iter()
+            .flat_map(|block| block.lines.iter().map(String::as_str))
+    }
+}
+
+impl DraftBlock {
+    /// A block of the lines that hold anything; none where no line does.
+    pub(crate) fn new(kind: BlockKind, lines: impl IntoIterator<Item = String>) -> Option<Self> {
+        let lines: Vec<String> = lines
+            .into_iter()
+            .map(|line| cleaned(&line))
+            .filter(|line| !line.is_empty())
+            .collect();
+        (!lines.is_empty()).then_some(Self { kind, lines })
+    }
+
+    /// The block's text: its lines, a word that was divided at a line's end made whole.
+    ///
+    /// A hyphen between two lower-case letters at a line's end divides a word (`infor-` `mation`);
+    /// compounds that happen to break there (`well-` `known`) lose theirs, which reading forgives.
+    pub(crate) fn text(&self) -> String {
+        let mut text = String::new();
+        for line in &self.lines {
+            if text.is_empty() {
+                text.push_str(line);
+            } else if let Some(kept) = divided(&text, line) {
+                text.truncate(kept);
+                text.push_str(line);
+            } else {
+                text.push('\n');
+                text.push_str(line);
+            }
+        }
+        text
+    }
+}
+
+/// Length of `text` without its last hyphen, where that hyphen divides a word that `next` ends.
+pub(crate) fn divided(text: &str, next: &str) -> Option<usize> {
+    if let Some(rest) = text.strip_suffix('\u{AD}') {
+        return Some(rest.len());
+    }
+    let rest = text.strip_suffix(['-', '\u{2010}'])?;
+    let is_lower = |c: Option<char>| c.is_some_and(char::is_lowercase);
+    (is_lower(rest.chars().next_back()) && is_lower(next.chars().next())).then_some(rest.len())
+}
+
+/// A line without characters that mean nothing in a text, trimmed.
+fn cleaned(line: &str) -> String {
+    let line: String = line
+        .chars()
+        .map(|c| {
+            if matches!(
+                c,
+                '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}'
+            ) {
+                ' '
+            } else {
+                c
+            }
+        })
+        .filter(|c| *c == '\t' || !c.is_control())
+        .collect();
+    line.trim().to_owned()
+}
+
+fn is_garbage(c: char) -> bool {
+    matches!(c,
+        '\u{FFFD}' | '\u{E000}'..='\u{F8FF}' | '\u{F0000}'..='\u{10FFFD}' | '\u{FFFE}' | '\u{FFFF}')
+        || c.is_control()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(lines: &[&str]) -> String {
+        let lines = lines.iter().map(|line| (*line).to_owned());
+        DraftBlock::new(BlockKind::Paragraph, lines).unwrap().text()
+    }
+
+    #[test]
+    fn a_word_divided_at_a_lines_end_is_made_whole_only_between_lower_case_letters() {
+        assert_eq!(text(&["infor-", "mation is"]), "information is");
+        assert_eq!(text(&["A-", "b"]), "A-\nb");
+        assert_eq!(text(&["2019-", "2020"]), "2019-\n2020");
+        assert_eq!(text(&["soft\u{ad}", "ware"]), "software");
+        assert_eq!(text(&["第一", "第二"]), "第一\n第二");
+    }
+
+    #[test]
+    fn a_block_without_characters_is_none() {
+        assert_eq!(
+            DraftBlock::new(BlockKind::Paragraph, [" \u{1}".to_owned()]),
+            None
+        );
+    }
+
+    #[test]
+    fn undecoded_characters_are_counted() {
+        let draft = Draft {
+            blocks: DraftBlock::new(BlockKind::Paragraph, ["ab\u{FFFD}\u{E001}".to_owned()])
+                .into_iter()
+                .collect(),
+            ..Draft::default()
+        };
+        assert!((draft.garbage_share() - 0.5).abs() < 1e-9);
+        assert!(Draft::default().garbage_share().abs() < 1e-9);
+    }
+}

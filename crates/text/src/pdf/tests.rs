@@ -1,0 +1,289 @@
+//! The PDF reader on files written here, byte by byte.
+
+use rag_core::{BlockKind, Code, WarningKind};
+
+use super::*;
+
+/// A PDF file of these page contents, in Helvetica (`F1`) and in a Chinese font that is not embedded
+/// (`F2`), whose codes the predefined character map `cmap` explains (ISO 32000-1, table 118).
+fn pdf(cmap: &str, contents: &[Vec<u8>]) -> Vec<u8> {
+    let kids: Vec<String> = (0..contents.len())
+        .map(|n| format!("{} 0 R", 6 + 2 * n))
+        .collect();
+    let mut objects = vec![
+        b"<< /Type /Catalog /Pages 2 0 R >>".to_vec(),
+        format!(
+            "<< /Type /Pages /Kids [{}] /Count {} >>",
+            kids.join(" "),
+            kids.len()
+        )
+        .into_bytes(),
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>"
+            .to_vec(),
+        format!(
+            "<< /Type /Font /Subtype /Type0 /BaseFont /STSong-Light /Encoding /{cmap} \
+             /DescendantFonts [5 0 R] >>"
+        )
+        .into_bytes(),
+        b"<< /Type /Font /Subtype /CIDFontType0 /BaseFont /STSong-Light /DW 1000 \
+          /CIDSystemInfo << /Registry (Adobe) /Ordering (GB1) /Supplement 4 >> >>"
+            .to_vec(),
+    ];
+    for (n, content) in contents.iter().enumerate() {
+        objects.push(
+            format!(
+                "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents {} 0 R \
+                 /Resources << /Font << /F1 3 0 R /F2 4 0 R >> >> >>",
+                7 + 2 * n
+            )
+            .into_bytes(),
+        );
+        let mut stream = format!("<< /Length {} >>\nstream\n", content.len()).into_bytes();
+        stream.extend(content);
+        stream.extend(b"\nendstream");
+        objects.push(stream);
+    }
+    let mut file = b"%PDF-1.7\n%\xE2\xE3\xCF\xD3\n".to_vec();
+    let mut offsets = Vec::new();
+    for (n, object) in objects.iter().enumerate() {
+        offsets.push(file.len());
+        file.extend(format!("{} 0 obj\n", n + 1).into_bytes());
+        file.extend(object);
+        file.extend(b"\nendobj\n");
+    }
+    let xref = file.len();
+    file.extend(format!("xref\n0 {}\n0000000000 65535 f \n", objects.len() + 1).into_bytes());
+    for offset in offsets {
+        file.extend(format!("{offset:010} 00000 n \n").into_bytes());
+    }
+    let end = format!(
+        "trailer << /Size {} /Root 1 0 R >>\nstartxref\n{xref}\n%%EOF\n",
+        objects.len() + 1
+    );
+    file.extend(end.into_bytes());
+    file
+}
+
+/// Lines of English at 11 points, 14 points apart, from the top of a page; `# ` makes a line large and
+/// an empty one leaves a gap.
+fn english(lines: &[&str]) -> Vec<u8> {
+    let mut content = String::from("BT\n");
+    for (n, line) in lines.iter().enumerate() {
+        let (size, text) = line
+            .strip_prefix("# ")
+            .map_or((11, *line), |head| (22, head));
+        let y = 720 - 14 * n as i32;
+        content.push_str(&format!("/F1 {size} Tf 1 0 0 1 72 {y} Tm ({text}) Tj\n"));
+    }
+    content.push_str("ET");
+    content.into_bytes()
+}
+
+/// Lines of Chinese at 12 points, each given as the codes that the font's map expects.
+fn chinese(lines: &[Vec<u8>]) -> Vec<u8> {
+    let mut content = String::from("BT /F2 12 Tf\n");
+    for (n, codes) in lines.iter().enumerate() {
+        let hex: String = codes.iter().map(|b| format!("{b:02X}")).collect();
+        content.push_str(&format!("1 0 0 1 72 {} Tm <{hex}> Tj\n", 700 - 18 * n));
+    }
+    content.push_str("ET");
+    content.into_bytes()
+}
+
+fn slices(document: &Document) -> Vec<(BlockKind, &str)> {
+    let slice = |block: &rag_core::Block| (block.kind, block.span.slice(&document.text));
+    document.blocks.iter().map(slice).collect()
+}
+
+#[test]
+fn english_pages_have_their_text_headings_and_places() {
+    let file = pdf(
+        "GBK-EUC-H",
+        &[
+            english(&[
+                "# Annual Report",
+                "",
+                "The keeper of the lighthouse counted one hundred and one storms in that win-",
+                "ter, more than in any winter before it.",
+                "Nobody could say why there were so many.",
+                "They only knew that it was so.",
+                "",
+                "A second paragraph.",
+            ]),
+            english(&["The second page is short."]),
+        ],
+    );
+    let document = read("a.pdf", &file).unwrap();
+    assert_eq!(
+        slices(&document),
+        [
+            (BlockKind::Heading(1), "Annual Report"),
+            (
+                BlockKind::Paragraph,
+                "The keeper of the lighthouse counted one hundred and one storms in that winter, more than in any winter before it.\n\
+                 Nobody could say why there were so many.\nThey only knew that it was so."
+            ),
+            (BlockKind::Paragraph, "A second paragraph."),
+            (BlockKind::Paragraph, "The second page is short."),
+        ]
+    );
+    assert_eq!(document.pages.len(), 2);
+    assert_eq!(
+        document.pages[1].span.slice(&document.text),
+        "The second page is short."
+    );
+    assert_eq!(document.title.as_deref(), Some("Annual Report"));
+    assert!(document.warnings.is_empty());
+}
+
+#[test]
+fn chinese_fonts_that_are_not_embedded_are_read_by_their_predefined_maps() {
+    let lines = ["公司的营业收入", "同比增长百分之十二。"];
+    let gbk = lines
+        .map(|line| encoding_rs::GBK.encode(line).0.into_owned())
+        .to_vec();
+    let ucs2: Vec<Vec<u8>> = lines
+        .iter()
+        .map(|line| line.encode_utf16().flat_map(u16::to_be_bytes).collect())
+        .collect();
+    for (cmap, codes) in [("GBK-EUC-H", gbk), ("UniGB-UCS2-H", ucs2)] {
+        let document = read("a.pdf", &pdf(cmap, &[chinese(&codes)])).unwrap();
+        assert_eq!(document.text, lines.join("\n"), "{cmap}");
+        assert_eq!(document.blocks.len(), 1, "{cmap}");
+    }
+}
+
+#[test]
+fn a_file_whose_table_of_objects_is_damaged_is_still_read() {
+    let whole = pdf("GBK-EUC-H", &[english(&["The words are still there."])]);
+    let at = whole
+        .windows(5)
+        .rposition(|window| window == b"xref\n")
+        .unwrap();
+    let cut = &whole[..at];
+    assert_eq!(
+        read("a.pdf", cut).unwrap().text,
+        "The words are still there."
+    );
+    let mut wrong = whole.clone();
+    for byte in &mut wrong[at..] {
+        if byte.is_ascii_digit() {
+            *byte = b'7';
+        }
+    }
+    assert_eq!(
+        read("a.pdf", &wrong).unwrap().text,
+        "The words are still there."
+    );
+}
+
+#[test]
+fn pages_without_a_text_layer_are_said_in_one_line() {
+    let picture = b"q 612 0 0 792 0 0 cm BI /W 1 /H 1 /BPC 8 /CS /G ID \x7F EI Q".to_vec();
+    let file = pdf("GBK-EUC-H", &[picture.clone(), picture]);
+    let document = read("scan.pdf", &file).unwrap();
+    assert_eq!(document.text, "");
+    assert_eq!(document.pages.len(), 2);
+    assert_eq!(document.warnings.len(), 1);
+    assert_eq!(document.warnings[0].kind, WarningKind::Lost);
+    assert_eq!(
+        document.warnings[0].fact,
+        "no text layer on pages 1-2 (a scan?)"
+    );
+}
+
+#[test]
+fn a_blank_page_lost_nothing() {
+    let file = pdf("GBK-EUC-H", &[english(&["Words."]), b"q Q".to_vec()]);
+    let document = read("a.pdf", &file).unwrap();
+    assert!(document.warnings.is_empty());
+    assert_eq!(document.pages.len(), 2);
+}
+
+#[test]
+fn running_heads_and_page_numbers_are_in_no_later_block() {
+    let file = pdf(
+        "GBK-EUC-H",
+        &[1, 2, 3, 4].map(|n| {
+            let number = n.to_string();
+            let matter = format!(
+                "The {} page has matter of its own.",
+                ["first", "next", "third", "last"][n - 1]
+            );
+            english(&["Acme Corporation", "", "", &matter, "", "", &number])
+        }),
+    );
+    let document = read("a.pdf", &file).unwrap();
+    assert_eq!(document.text.matches("Acme Corporation").count(), 1);
+    assert!(
+        document
+            .blocks
+            .iter()
+            .all(|block| block.span.slice(&document.text).len() > 1)
+    );
+    assert_eq!(document.text.matches("matter of its own").count(), 4);
+}
+
+#[test]
+fn what_is_no_pdf_at_all_is_refused_with_its_name() {
+    let error = rag_core::Error::from(read("a.pdf", b"%PDF-1.7\nnothing else").unwrap_err());
+    assert_eq!(error.code, Code::Malformed);
+    assert!(error.fact.contains("`a.pdf`"));
+}
+
+#[test]
+fn a_file_that_needs_a_password_is_refused_as_such() {
+    let whole = pdf("GBK-EUC-H", &[english(&["Secret."])]);
+    let text = String::from_utf8_lossy(&whole).into_owned();
+    let locked = text.replace(
+        "/Root 1 0 R",
+        "/Root 1 0 R /ID [<00> <00>] /Encrypt << /Filter /Standard /V 2 /R 3 /Length 128 /P -4 \
+         /O <0000000000000000000000000000000000000000000000000000000000000000> \
+         /U <1111111111111111111111111111111111111111111111111111111111111111> >>",
+    );
+    let error = rag_core::Error::from(read("plan.pdf", locked.as_bytes()).unwrap_err());
+    assert_eq!(error.code, Code::Encrypted);
+    assert!(error.hint.unwrap().contains("password"));
+}
+
+#[test]
+fn the_second_reader_reads_what_the_first_can_not() {
+    let draft = |text: &str| Draft {
+        blocks: draft::DraftBlock::new(BlockKind::Paragraph, [text.to_owned()])
+            .into_iter()
+            .collect(),
+        ..Draft::default()
+    };
+    let garbage = || draft("\u{FFFD}\u{FFFD}\u{FFFD} a");
+    let good = || Some(draft("good words"));
+    assert_eq!(
+        chosen(Ok(draft("fine")), || panic!("not asked")).0,
+        draft("fine")
+    );
+    assert_eq!(chosen(Ok(garbage()), good), (draft("good words"), None));
+    assert_eq!(
+        chosen(Err("cause".to_owned()), good),
+        (draft("good words"), None)
+    );
+    let (kept, problem) = chosen(Ok(garbage()), || None);
+    assert_eq!((kept, problem), (garbage(), Some(Problem::Undecoded(0.75))));
+    let (_, problem) = chosen(Err("cause".to_owned()), || None);
+    assert_eq!(problem, Some(Problem::Failed("cause".to_owned())));
+}
+
+#[test]
+fn the_second_reader_gives_the_same_pages() {
+    let file = pdf(
+        "GBK-EUC-H",
+        &[english(&["One page."]), english(&["Another page."])],
+    );
+    let mut second = Second::open(&file).unwrap();
+    assert_eq!(second.page_count(), 2);
+    let page = second.page(1).unwrap();
+    assert_eq!(page.blocks[0].text(), "Another page.");
+    // It can't read fonts with predefined maps, which must stay its own trouble.
+    let file = pdf("GBK-EUC-H", &[chinese(&[vec![0xB9, 0xAB]])]);
+    let page =
+        Second::open(&file).and_then(|mut second| second.page(0).map_err(Refusal::Unreadable));
+    assert!(page.is_err() || page.unwrap().is_empty());
+}

@@ -1,0 +1,330 @@
+//! A document to its chunks: structure first, size second.
+//!
+//! Blocks of one section and one page are packed together up to a target; a chunk goes over a page
+//! break only inside a block that does. A chunk's text is the document's at its span, to the byte. For
+//! documents with pages, whose headings are guesses by size, very short sections of a page share a
+//! chunk.
+
+use rag_core::{Chunk, Document, Lines, Span, TokenCounter, chunk::with_heading};
+
+use crate::{
+    cut::{Cutter, Unit},
+    outline::{Section, sections},
+};
+
+/// Version of the splitting rules. It changes with any change of where chunks begin and end.
+pub const SPLIT_RULES: &str = "split-1";
+
+/// Sizes below this are taken as this: no rule can hold for chunks of a few tokens.
+const MIN_TOKENS: usize = 16;
+
+/// Sizes of chunks in the embedder's tokens, heading path included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sizes {
+    /// Chunks are filled up to this, unless a block that fits `max` is larger.
+    pub target: usize,
+    /// No chunk is larger. Values under 16 are taken as 16.
+    pub max: usize,
+}
+
+impl Sizes {
+    fn sane(self) -> Self {
+        let max = self.max.max(MIN_TOKENS);
+        Self {
+            target: self.target.clamp(MIN_TOKENS, max),
+            max,
+        }
+    }
+
+    /// A chunk smaller than this joins a neighbour where it can.
+    fn crumb(self) -> usize {
+        self.target / 4
+    }
+}
+
+/// The chunks of `document`, in order and without overlap. Every character of every block that is not
+/// white space is in exactly one.
+///
+/// A heading belongs to the chunk that follows it and stands alone only where its section is empty.
+/// [`Chunk::heading`] holds the headings above the chunk, not those inside. Of a heading path that
+/// would take more than a quarter of a chunk the outer headings are left out, then all.
+#[must_use]
+pub fn split(document: &Document, sizes: Sizes, counter: &dyn TokenCounter) -> Vec<Chunk> {
+    let sizes = sizes.sane();
+    let cutter = Cutter { document, counter };
+    let mut packer = Packer {
+        sizes,
+        cutter,
+        last_path: None,
+    };
+    let mut groups = Vec::new();
+    for section in sections(document) {
+        let mut packed = packer.pack(&section);
+        join_crumbs(&mut packed, sizes.crumb(), sizes.max);
+        groups.extend(packed);
+    }
+    if !document.pages.is_empty() {
+        join_crumbs(&mut groups, sizes.crumb(), sizes.target);
+    }
+    let mut writer = Writer {
+        packer,
+        line_starts: line_starts(document),
+        chunks: Vec::new(),
+    };
+    for group in groups {
+        writer.write(&group.units, &group.path);
+    }
+    writer.chunks
+}
+
+/// Units that become one chunk.
+#[derive(Debug, Clone)]
+struct Group {
+    units: Vec<Unit>,
+    path: Vec<String>,
+    /// Size of path and units, in tokens; the sum is never less than the whole by much.
+    tokens: usize,
+}
+
+impl Group {
+    fn new(path: Vec<String>, path_tokens: usize) -> Self {
+        Self {
+            units: Vec::new(),
+            path,
+            tokens: path_tokens,
+        }
+    }
+
+    fn push(&mut self, unit: Unit) {
+        self.tokens += unit.tokens;
+        self.units.push(unit);
+    }
+
+    fn page(&self) -> Option<u32> {
+        self.units.first().and_then(|unit| unit.page)
+    }
+
+    fn is_heading_only(&self) -> bool {
+        self.units.iter().all(|unit| unit.is_heading)
+    }
+
+    /// Takes the units of `next` in; the path is what both have in common.
+    fn absorb(&mut self, next: Self) {
+        self.tokens += next.units.iter().map(|unit| unit.tokens).sum::<usize>();
+        self.units.extend(next.units);
+        let common = self
+            .path
+            .iter()
+            .zip(&next.path)
+            .take_while(|(a, b)| a == b)
+            .count();
+        // A group that starts with its section's heading has that heading's path, which is shorter.
+        self.path.truncate(common);
+    }
+}
+
+struct Packer<'a> {
+    sizes: Sizes,
+    cutter: Cutter<'a>,
+    /// The heading path weighed last: sections in a row often share theirs.
+    last_path: Option<(Vec<String>, Weighed)>,
+}
+
+/// A heading path that fits, and its size in tokens.
+type Weighed = (Vec<String>, usize);
+
+impl Packer<'_> {
+    /// The units of a section in groups of about the target size.
+    fn pack(&mut self, section: &Section) -> Vec<Group> {
+        let (above, above_tokens) = self.fitting(&section.above);
+        let (within, within_tokens) = self.fitting(&section.within);
+        let units = self.units(section, above_tokens, within_tokens);
+        let mut groups: Vec<Group> = Vec::new();
+        for unit in units {
+            let joins = groups.last().is_some_and(|group| {
+                let size = group.tokens + unit.tokens;
+                let limit = if group.is_heading_only() {
+                    self.sizes.max
+                } else {
+                    self.sizes.target
+                };
+                group.page() == unit.page && size <= limit
+            });
+            if !joins {
+                groups.push(if groups.is_empty() {
+                    Group::new(above.clone(), above_tokens)
+                } else {
+                    Group::new(within.clone(), within_tokens)
+                });
+            }
+            if let Some(group) = groups.last_mut() {
+                group.push(unit);
+            }
+        }
+        groups
+    }
+
+    /// The section's blocks as units, each small enough for a chunk with its headings.
+    fn units(&self, section: &Section, above: usize, within: usize) -> Vec<Unit> {
+        let blocks = &self.cutter.document.blocks[section.blocks.clone()];
+        let (own, rest) = blocks.split_at(section.own_headings);
+        let max = self.sizes.max;
+        let mut units: Vec<Unit> = own
+            .iter()
+            .filter_map(|block| self.cutter.whole(block))
+            .collect();
+        let own_tokens: usize = units.iter().map(|unit| unit.tokens).sum();
+        let cap = if own_tokens + above <= max / 2 {
+            for unit in &mut units {
+                unit.is_heading = true;
+            }
+            max - within.max(above + own_tokens)
+        } else {
+            // Headings this large are text.
+            units.clear();
+            let cap = max - within.max(above);
+            for block in own {
+                self.cutter.units(block, cap, &mut units);
+            }
+            cap
+        };
+        for block in rest {
+            self.cutter.units(block, cap, &mut units);
+        }
+        units
+    }
+
+    /// `path` without so many outer headings that it takes at most a quarter of a chunk.
+    fn fitting(&mut self, path: &[String]) -> Weighed {
+        if let Some((known, weighed)) = &self.last_path
+            && known == path
+        {
+            return weighed.clone();
+        }
+        let budget = self.sizes.max / 4;
+        let weighed = (0..path.len())
+            .map(|outer| &path[outer..])
+            .map(|kept| {
+                (
+                    kept.to_vec(),
+                    self.cutter.counter.count_tokens(&kept.join(" › ")) + 1,
+                )
+            })
+            .find(|(_, tokens)| *tokens <= budget)
+            .unwrap_or_default();
+        self.last_path = Some((path.to_vec(), weighed.clone()));
+        weighed
+    }
+}
+
+/// Joins groups smaller than `crumb` with a neighbour on the same page, up to `limit` tokens.
+fn join_crumbs(groups: &mut Vec<Group>, crumb: usize, limit: usize) {
+    let mut joined: Vec<Group> = Vec::with_capacity(groups.len());
+    for group in groups.drain(..) {
+        match joined.last_mut() {
+            Some(last)
+                if (last.tokens < crumb || group.tokens < crumb)
+                    && last.page() == group.page()
+                    // A heading alone belongs to what follows, not to what was before.
+                    && (!group.is_heading_only() || last.is_heading_only())
+                    && last.tokens + group.tokens <= limit =>
+            {
+                last.absorb(group);
+            }
+            _ => joined.push(group),
+        }
+    }
+    *groups = joined;
+}
+
+/// Groups to chunks, each weighed whole.
+struct Writer<'a> {
+    packer: Packer<'a>,
+    line_starts: Vec<usize>,
+    chunks: Vec<Chunk>,
+}
+
+impl Writer<'_> {
+    /// Writes units as one chunk, or as several where the sum of their sizes was less than the size of
+    /// the whole.
+    fn write(&mut self, units: &[Unit], path: &[String]) {
+        let (Some(first), Some(last)) = (units.first(), units.last()) else {
+            return;
+        };
+        let max = self.packer.sizes.max;
+        let span = Span::new(first.span.start, last.span.end);
+        let text = span.slice(&self.packer.cutter.document.text);
+        let tokens = self
+            .packer
+            .cutter
+            .counter
+            .count_tokens(&with_heading(path, text));
+        if tokens <= max {
+            self.push(span, path, tokens);
+        } else if units.len() > 1 {
+            let (before, after) = units.split_at(units.len() / 2);
+            self.write(before, path);
+            self.write(after, path);
+        } else if !path.is_empty() {
+            self.write(units, &[]);
+        } else {
+            self.write_oversized(*first, tokens);
+        }
+    }
+
+    /// A single unit that turned out too large is cut again, to half its size.
+    fn write_oversized(&mut self, unit: Unit, tokens: usize) {
+        let mut pieces = Vec::new();
+        let cap = (tokens / 2).min(self.packer.sizes.max);
+        self.packer.cutter.pieces(unit.span, cap, &mut pieces);
+        if pieces.len() > 1 {
+            for piece in pieces {
+                self.write(&[piece], &[]);
+            }
+        } else {
+            // One character of more tokens than a chunk may have: it can't be made smaller.
+            self.push(unit.span, &[], tokens);
+        }
+    }
+
+    fn push(&mut self, span: Span, path: &[String], tokens: usize) {
+        let document = self.packer.cutter.document;
+        let last = span.end.saturating_sub(1);
+        self.chunks.push(Chunk {
+            ordinal: self.chunks.len() as u32,
+            span,
+            text: span.slice(&document.text).to_owned(),
+            heading: path.to_vec(),
+            page: document.page_at(span.start),
+            page_end: document.page_at(last),
+            lines: document.lines_are_source_lines.then(|| Lines {
+                first: self.line_at(span.start),
+                last: self.line_at(last),
+            }),
+            tokens: tokens as u32,
+        });
+    }
+
+    fn line_at(&self, at: usize) -> u32 {
+        self.line_starts.partition_point(|start| *start <= at) as u32
+    }
+}
+
+/// Where the lines of the text start, for documents whose lines are the file's.
+fn line_starts(document: &Document) -> Vec<usize> {
+    if !document.lines_are_source_lines {
+        return Vec::new();
+    }
+    let breaks = document
+        .text
+        .bytes()
+        .enumerate()
+        .filter(|(_, b)| *b == b'\n');
+    std::iter::once(0)
+        .chain(breaks.map(|(at, _)| at + 1))
+        .collect()
+}
+
+#[cfg(test)]
+#[path = "split_tests.rs"]
+mod tests;
