@@ -135,8 +135,8 @@ impl KnowledgeBase {
             dimensions: store.layout().dimensions,
             roots,
             sources: sources.len(),
-            chunks: counts.chunks,
-            bytes_on_disk: counts.bytes_on_disk,
+            chunks: counts.chunks as usize,
+            bytes_on_disk: counts.bytes,
             troubles: sources.iter().filter_map(trouble).collect(),
         })
     }

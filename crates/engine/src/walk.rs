@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use ignore::{DirEntry, WalkBuilder};
-use rag_core::{Code, Error, Result, Row, Source, SourceKey, Status};
+use rag_core::{Error, Result, Row, Source, SourceKey, Status};
 
 use crate::plan::{Scope, Seen};
 
