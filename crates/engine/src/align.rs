@@ -12,8 +12,16 @@ use rag_core::Span;
 const COVERED: f32 = 0.5;
 /// The same for terms that are not in the question: the answer proper.
 const NOVEL: f32 = 0.6;
+/// The same for what the sentence takes from the question: the passage must speak of it.
+const TAKEN: f32 = 0.5;
 /// For a sentence that only repeats the question, all but everything must be there.
 const ECHO: f32 = 0.8;
+
+/// Terms by which an answer speaks of itself (“the answer is”, “according to the passage”), stemmed.
+const SPEAKS_OF_ITSELF: [&str; 12] = [
+    "answer", "question", "passage", "text", "document", "accord", "base", "provid", "mention",
+    "state", "回答", "答案",
+];
 
 /// A place that supports a sentence.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -26,10 +34,20 @@ pub struct Support {
     pub covered: f32,
 }
 
+/// A passage that may support an answer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Passage<'a> {
+    pub(crate) text: &'a str,
+    /// Where it stands: file name and heading path. Context, never quoted.
+    pub(crate) heading: &'a str,
+}
+
 /// The passages of one question, cut into the places that can be cited.
 #[derive(Debug)]
 pub(crate) struct Evidence {
     places: Vec<Place>,
+    /// Terms of each passage with its headings.
+    passages: Vec<HashSet<String>>,
     weights: HashMap<String, f32>,
     question: HashSet<String>,
 }
@@ -46,13 +64,17 @@ struct Place {
 /// The best support for `sentence` in `passages`, if there is one.
 #[must_use]
 pub fn support(question: &str, passages: &[&str], sentence: &str) -> Option<Support> {
-    Evidence::new(question, passages).support(sentence)
+    let passages: Vec<Passage<'_>> = passages
+        .iter()
+        .map(|text| Passage { text, heading: "" })
+        .collect();
+    Evidence::new(question, &passages).support(sentence)
 }
 
 impl Evidence {
-    pub(crate) fn new(question: &str, passages: &[&str]) -> Self {
+    pub(crate) fn new(question: &str, passages: &[Passage<'_>]) -> Self {
         let mut places = Vec::new();
-        for (passage, text) in passages.iter().enumerate() {
+        for (passage, Passage { text, .. }) in passages.iter().enumerate() {
             let spans = citable(text);
             let pairs = spans
                 .windows(2)
@@ -67,14 +89,20 @@ impl Evidence {
         }
         Self {
             weights: weigh(&places),
+            passages: passages
+                .iter()
+                .map(|passage| terms(&format!("{}\n{}", passage.heading, passage.text)))
+                .collect(),
             places,
             question: terms(question),
         }
     }
 
     pub(crate) fn support(&self, sentence: &str) -> Option<Support> {
-        let wanted = terms(sentence);
+        let mut wanted = terms(sentence);
+        wanted.retain(|term| !SPEAKS_OF_ITSELF.contains(&term.as_str()));
         let novel: HashSet<String> = wanted.difference(&self.question).cloned().collect();
+        let taken: HashSet<String> = wanted.intersection(&self.question).cloned().collect();
         let mut best: Option<(f32, Support)> = None;
         for place in &self.places {
             let covered = self.share(&wanted, &place.terms);
@@ -82,6 +110,8 @@ impl Evidence {
                 covered >= ECHO
             } else {
                 covered >= COVERED
+                    && (taken.is_empty()
+                        || self.share(&taken, &self.passages[place.passage]) >= TAKEN)
                     && self.share(&novel, &place.terms) >= NOVEL
                     && novel
                         .iter()

@@ -11,7 +11,7 @@ use rag_core::{
 };
 use rag_index::Store;
 
-use crate::align::{Evidence, overlap};
+use crate::align::{Evidence, Passage, overlap};
 use crate::engine::{Settings, interrupted};
 use crate::prompt::{Room, compose};
 use crate::retrieve;
@@ -224,6 +224,8 @@ struct Draft<'a, 'e> {
     /// What the model wrote, and how much of it is checked.
     raw: String,
     checked: usize,
+    /// Whether the model has begun to repeat itself; what follows is not taken.
+    stopped: bool,
     /// Kept back until the first sentence that is supported: a draft without any is not shown.
     held: String,
     written: Written,
@@ -244,7 +246,18 @@ impl<'a, 'e> Draft<'a, 'e> {
         verifier: Verifier<'a>,
         on_event: &'e mut dyn FnMut(AskEvent<'_>),
     ) -> Self {
-        let passages: Vec<&str> = hits.iter().map(|hit| hit.chunk.text.as_str()).collect();
+        let headings: Vec<String> = hits
+            .iter()
+            .map(|hit| format!("{}\n{}", hit.source.path, hit.chunk.heading.join("\n")))
+            .collect();
+        let passages: Vec<Passage<'_>> = hits
+            .iter()
+            .zip(&headings)
+            .map(|(hit, heading)| Passage {
+                text: &hit.chunk.text,
+                heading,
+            })
+            .collect();
         Self {
             hits,
             evidence: Evidence::new(question, &passages),
@@ -252,6 +265,7 @@ impl<'a, 'e> Draft<'a, 'e> {
             on_event,
             raw: String::new(),
             checked: 0,
+            stopped: false,
             held: String::new(),
             written: Written::default(),
         }
@@ -267,8 +281,10 @@ impl<'a, 'e> Draft<'a, 'e> {
     }
 
     fn finish(mut self) -> Written {
-        let spans = rag_text::sentences(&self.raw[self.checked..]);
-        let _ = self.check(&spans);
+        if !self.stopped {
+            let spans = rag_text::sentences(&self.raw[self.checked..]);
+            let _ = self.check(&spans);
+        }
         self.written
     }
 
@@ -276,7 +292,6 @@ impl<'a, 'e> Draft<'a, 'e> {
     fn check(&mut self, spans: &[Span]) -> ControlFlow<()> {
         let started = Instant::now();
         let base = self.checked;
-        let mut flow = ControlFlow::Continue(());
         for span in spans {
             let span = span.shifted(base);
             let gap = self.raw[self.checked..span.start].to_owned();
@@ -288,13 +303,17 @@ impl<'a, 'e> Draft<'a, 'e> {
                 .iter()
                 .any(|before| before.text == text)
             {
-                flow = ControlFlow::Break(());
+                self.stopped = true;
                 break;
             }
             self.take(&gap, text);
         }
         self.written.cite_ms += millis(started);
-        flow
+        if self.stopped {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
     }
 
     /// Adds one sentence with its marks, and shows it once anything is supported.
