@@ -49,7 +49,7 @@ pub struct Found {
     /// BLAKE3 of the file the chunk was made from, hex.
     pub source_hash: String,
     pub chunk: Chunk,
-    /// Cosine similarity (-1 to 1) or BM25 (above 0); higher is better.
+    /// Cosine similarity (-1 to 1) or a sum of BM25 (above 0); higher is better.
     pub score: f32,
 }
 

@@ -225,7 +225,7 @@ struct Column<'a, T> {
     rows: Rows<'a>,
 }
 
-impl<'a, T> Column<'a, T> {
+impl<T> Column<'_, T> {
     /// The error for a value that must be there.
     fn hole(&self, row: usize) -> IndexError {
         let key = self.rows.0.column_by_name(schema::SOURCE_KEY);

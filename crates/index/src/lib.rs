@@ -13,7 +13,7 @@
 //! | `upkeep` | indexes, compaction, old versions |
 //! | `words` | how text becomes words |
 //! | `schema`, `encode`, `decode` | the one table, and the way there and back |
-//! | `meta`, `lock` | the two small files beside the table |
+//! | `place`, `meta`, `lock` | the folder, and the two small files beside the table |
 //!
 //! ```
 //! use rag_core::{Chunk, Outcome, Source, SourceKey, SourceState, Span};
@@ -59,6 +59,7 @@ mod schema;
 mod error;
 mod lock;
 mod meta;
+mod place;
 
 #[cfg(test)]
 mod tests;

@@ -1,29 +1,23 @@
 //! A store: opening it, changing it, and reading back what it holds.
 
 use std::collections::{HashMap, HashSet};
-use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use arrow::record_batch::{RecordBatch, RecordBatchIterator};
 use futures::TryStreamExt;
+use lancedb::Table;
 use lancedb::expr::{DfExpr, col, is_in, lit};
 use lancedb::index::Index;
 use lancedb::query::{ExecutableQuery, QueryBase, Select};
-use lancedb::{Connection, ObjectStoreRegistry, Session, Table};
 use rag_core::{SourceKey, SourceState};
 use tokio::runtime::Runtime;
 
 use crate::error::{IndexError, Result};
 use crate::lock::WriterLock;
+use crate::place::{absolute, at, bytes_below, connect, make_private, open_table, runtime};
 use crate::{Batch, Counts, Layout, SourceRows, decode, encode, meta, schema, upkeep, words};
 
-/// Threads that wait for the disk. LanceDB has a pool of its own for computing.
-const WORKERS: usize = 2;
-/// Caches, in bytes; LanceDB's defaults are 6 GiB and 1 GiB, and processes here are short-lived.
-const INDEX_CACHE: usize = 256 << 20;
-const METADATA_CACHE: usize = 64 << 20;
 /// Name of the full-text index.
 pub(crate) const WORDS_INDEX: &str = "words";
 
@@ -374,15 +368,6 @@ pub(crate) fn each<T>(
     Ok(out)
 }
 
-fn at(doing: &'static str, dir: &Path) -> impl FnOnce(lancedb::Error) -> IndexError {
-    let dir = dir.to_owned();
-    move |source| IndexError::Table {
-        doing,
-        dir,
-        source: Box::new(source),
-    }
-}
-
 fn same(dir: &Path, found: Layout, offered: &Layout) -> Result<Layout> {
     if found.fingerprint == offered.fingerprint && found.dimensions == offered.dimensions {
         return Ok(found);
@@ -392,76 +377,4 @@ fn same(dir: &Path, found: Layout, offered: &Layout) -> Result<Layout> {
         made_by: found.embedder,
         offered: offered.embedder.clone(),
     })
-}
-
-fn runtime(dir: &Path) -> Result<Runtime> {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(WORKERS)
-        .thread_name("rag-index")
-        .enable_all()
-        .build()
-        .map_err(|source| IndexError::Io {
-            verb: "start threads for",
-            path: dir.to_owned(),
-            source,
-        })
-}
-
-async fn connect(dir: &Path) -> lancedb::Result<Connection> {
-    let path = dir.join("lance");
-    let path = path.to_str().ok_or_else(|| lancedb::Error::InvalidInput {
-        message: "the path is not valid Unicode".to_owned(),
-    })?;
-    let stores = Arc::new(ObjectStoreRegistry::default());
-    let session = Session::new(INDEX_CACHE, METADATA_CACHE, stores);
-    lancedb::connect(path)
-        .session(Arc::new(session))
-        // Every search looks for commits of other processes first: one look into a folder.
-        .read_consistency_interval(Duration::ZERO)
-        .execute()
-        .await
-}
-
-async fn open_table(connection: &Connection) -> lancedb::Result<Option<Table>> {
-    match connection.open_table(schema::TABLE).execute().await {
-        Ok(table) => Ok(Some(table)),
-        Err(lancedb::Error::TableNotFound { .. }) => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-/// LanceDB takes a relative path that begins with `db` for an address on the network.
-fn absolute(dir: &Path) -> Result<PathBuf> {
-    std::path::absolute(dir).map_err(|source| IndexError::Io {
-        verb: "find",
-        path: dir.to_owned(),
-        source,
-    })
-}
-
-/// Makes the folder, for its owner's eyes only: it holds the text of the owner's files.
-fn make_private(dir: &Path) -> Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::DirBuilderExt;
-        builder.mode(0o700);
-    }
-    builder.create(dir).map_err(|source| IndexError::Io {
-        verb: "create",
-        path: dir.to_owned(),
-        source,
-    })
-}
-
-/// Size of all files below `dir`; what vanishes meanwhile counts nothing.
-fn bytes_below(dir: &Path) -> u64 {
-    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
-    let sizes = entries.map(|entry| match entry.metadata() {
-        Ok(file) if file.is_dir() => bytes_below(&entry.path()),
-        Ok(file) => file.len(),
-        Err(_) => 0,
-    });
-    sizes.sum()
 }

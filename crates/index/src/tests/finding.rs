@@ -58,6 +58,21 @@ fn a_chinese_sentence_finds_the_text_that_speaks_of_it() {
 }
 
 #[test]
+fn a_chinese_term_counts_more_where_its_parts_stand_together() {
+    let sources = [
+        ("apart", "仓库里的数据，数据在库里，库里有数据。"),
+        (
+            "together",
+            "我们把所有的记录都存进一个新的数据库，每天夜里再做一次备份，以防万一。",
+        ),
+    ];
+    before_and_after_indexing(&sources, |store| {
+        assert_eq!(best(store, "数据库").unwrap(), "together");
+        assert_eq!(store.search_words("数据库", 9).unwrap().len(), 2);
+    });
+}
+
+#[test]
 fn chinese_and_english_mix_and_full_width_is_half_width() {
     before_and_after_indexing(&CHINESE, |store| {
         for query in [

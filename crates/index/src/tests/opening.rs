@@ -57,6 +57,14 @@ fn a_format_of_the_future_is_refused_with_advice() {
 }
 
 #[test]
+fn the_table_has_a_primary_key_from_its_first_version() {
+    let (_home, store) = store();
+    let again = store.table.set_unenforced_primary_key(["id"]);
+    let error = rag_core::Error::from(store.wait("key", again).unwrap_err());
+    assert!(error.one_line().contains("already set"), "{error:?}");
+}
+
+#[test]
 fn a_second_writer_is_told_who_is_writing_since_when() {
     let (home, first) = store();
     let dir = home.path().join("kb");

@@ -1,0 +1,103 @@
+//! Where a store lies: its folder, and the way to the table in it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use lancedb::{Connection, ObjectStoreRegistry, Session, Table};
+use tokio::runtime::Runtime;
+
+use crate::error::{IndexError, Result};
+use crate::schema;
+
+/// Threads that wait for the disk. LanceDB has a pool of its own for computing.
+const WORKERS: usize = 2;
+/// Caches, in bytes; LanceDB's defaults are 6 GiB and 1 GiB, and processes here are short-lived.
+const INDEX_CACHE: usize = 256 << 20;
+const METADATA_CACHE: usize = 64 << 20;
+
+/// What runs the work that [`crate::Store`] waits for.
+pub(crate) fn runtime(dir: &Path) -> Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKERS)
+        .thread_name("rag-index")
+        .enable_all()
+        .build()
+        .map_err(|source| IndexError::Io {
+            verb: "start threads for",
+            path: dir.to_owned(),
+            source,
+        })
+}
+
+/// Opens the folder of tables below `dir`.
+pub(crate) async fn connect(dir: &Path) -> lancedb::Result<Connection> {
+    let path = dir.join("lance");
+    let path = path.to_str().ok_or_else(|| lancedb::Error::InvalidInput {
+        message: "the path is not valid Unicode".to_owned(),
+    })?;
+    let stores = Arc::new(ObjectStoreRegistry::default());
+    let session = Session::new(INDEX_CACHE, METADATA_CACHE, stores);
+    lancedb::connect(path)
+        .session(Arc::new(session))
+        // Every search looks for commits of other processes first: one look into a folder.
+        .read_consistency_interval(Duration::ZERO)
+        .execute()
+        .await
+}
+
+/// Opens the table; none where it was not made yet.
+pub(crate) async fn open_table(connection: &Connection) -> lancedb::Result<Option<Table>> {
+    match connection.open_table(schema::TABLE).execute().await {
+        Ok(table) => Ok(Some(table)),
+        Err(lancedb::Error::TableNotFound { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// LanceDB takes a relative path that begins with `db` for an address on the network.
+pub(crate) fn absolute(dir: &Path) -> Result<PathBuf> {
+    std::path::absolute(dir).map_err(|source| IndexError::Io {
+        verb: "find",
+        path: dir.to_owned(),
+        source,
+    })
+}
+
+/// Makes the folder, for its owner's eyes only: it holds the text of the owner's files.
+pub(crate) fn make_private(dir: &Path) -> Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt;
+        builder.mode(0o700);
+    }
+    builder.create(dir).map_err(|source| IndexError::Io {
+        verb: "create",
+        path: dir.to_owned(),
+        source,
+    })
+}
+
+/// Size of all files below `dir`; what vanishes meanwhile counts nothing.
+pub(crate) fn bytes_below(dir: &Path) -> u64 {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    let sizes = entries.map(|entry| match entry.metadata() {
+        Ok(file) if file.is_dir() => bytes_below(&entry.path()),
+        Ok(file) => file.len(),
+        Err(_) => 0,
+    });
+    sizes.sum()
+}
+
+/// The error for what LanceDB refused; `doing` is what was tried with `dir`.
+pub(crate) fn at(doing: &'static str, dir: &Path) -> impl FnOnce(lancedb::Error) -> IndexError {
+    let dir = dir.to_owned();
+    move |source| IndexError::Table {
+        doing,
+        dir,
+        source: Box::new(source),
+    }
+}
