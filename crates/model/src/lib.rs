@@ -5,7 +5,7 @@ mod fetch;
 mod shelf;
 
 pub use catalogue::{
-    Catalogue, Entry, FileSpec, Kind, Origin, Pooling, Role, Support, TemplateSource,
+    Catalogue, Entry, FileSpec, Kind, Origin, PooledBy, Role, Support, TemplateSource,
 };
 pub use fetch::hub::Hub;
 pub use fetch::wheel::Pip;
