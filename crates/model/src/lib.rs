@@ -47,7 +47,7 @@ pub use generator::GgufGenerator;
 pub use gguf::{ModelCard, inspect};
 
 pub use catalogue::{
-    Catalogue, Entry, FileSpec, Kind, Origin, Pooling, Role, Support, TemplateSource,
+    Catalogue, Entry, FileSpec, Kind, Origin, PooledBy, Role, Support, TemplateSource,
 };
 pub use fetch::hub::Hub;
 pub use fetch::wheel::Pip;

@@ -258,13 +258,23 @@ fn usage(kind: Kind, recipe: Recipe, files: &[RecordedFile]) -> Result<(Kind, Re
     }))
 }
 
-/// Holds a model's folder until it is dropped, or until the process ends in whatever way.
-fn lock(folder: &Path, name: &str) -> Result<File> {
+/// A model's folder, held until this is dropped or the process ends in whatever way.
+struct Held(File);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // Closing alone is not enough: a child that is being started has the file open for a moment
+        // too, and with it the lock. A lock that can't be released falls with the process.
+        let _ = self.0.unlock();
+    }
+}
+
+fn lock(folder: &Path, name: &str) -> Result<Held> {
     fs::create_dir_all(folder).map_err(|cause| Error::io("create", folder, cause))?;
     let path = folder.join(".lock");
     let file = File::create(&path).map_err(|cause| Error::io("create", &path, cause))?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(Held(file)),
         Err(TryLockError::WouldBlock) => {
             let fact = format!("another process is pulling or adding `{name}`");
             Err(Error::new(Code::Locked, fact).hint("wait for it to end"))
@@ -344,7 +354,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::catalogue::{FileSpec, Origin, Pooling, Role, Support, TemplateSource};
+    use crate::catalogue::{FileSpec, Origin, PooledBy, Role, Support, TemplateSource};
     use crate::fetch::wheel::tests::{fake_pip, hash, wheel_of};
 
     const FILES: [(&str, Role, &[u8]); 3] = [
@@ -434,7 +444,7 @@ mod tests {
             memory_on_cpu: 1,
             context: 512,
             dimensions: Some(384),
-            pooling: Some(Pooling::Cls),
+            pooling: Some(PooledBy::Cls),
             query_prompt: "query: ".to_owned(),
             passage_prompt: String::new(),
             template: TemplateSource::None,
@@ -453,7 +463,7 @@ mod tests {
         assert_eq!(model.name, "some-model");
         assert_eq!(model.origin, "wheel some-model 1.0");
         assert_eq!(model.size, shop.entry.size);
-        assert_eq!(model.pooling, Some(Pooling::Cls));
+        assert_eq!(model.pooling, Some(PooledBy::Cls));
         assert_eq!(model.query_prompt, "query: ");
         for (path, role, content) in FILES {
             assert_eq!(model.file(role).unwrap(), shop.file(path));
@@ -537,6 +547,30 @@ mod tests {
         assert!(!shop.file("config.json").exists());
         let error = shop.shelf().require("some-model").unwrap_err();
         assert_eq!(error.code, Code::ModelMissing);
+    }
+
+    #[test]
+    fn what_a_killed_pull_left_is_swept_away() {
+        let shop = Shop::new();
+        fs::create_dir_all(shop.file("wheel-of-old")).unwrap();
+        fs::write(shop.file("wheel-of-old/some_model-1.0.whl"), "half of it").unwrap();
+        fs::write(shop.file("config.json.part"), "half of it").unwrap();
+        shop.pull().0.unwrap();
+        let mut left: Vec<String> = fs::read_dir(shop.file(""))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| !name.starts_with('.'))
+            .collect();
+        left.sort();
+        assert_eq!(
+            left,
+            [
+                "config.json",
+                "model.safetensors",
+                "model.toml",
+                "tokenizer.json"
+            ]
+        );
     }
 
     #[test]

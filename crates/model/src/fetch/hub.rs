@@ -14,7 +14,7 @@ use ureq::{Agent, Body};
 
 use super::failure::Failure;
 use super::part::{Leftover, Part, sha256_in};
-use super::{Progress, cache};
+use super::{Progress, cache, is_worth_telling};
 use crate::catalogue::FileSpec;
 
 /// Attempts without a single new byte before a download is given up.
@@ -351,18 +351,21 @@ fn copy(
         if read == 0 {
             return Ok(());
         }
+        let before = part.len();
         part.write(&buffer[..read])?;
-        progress(Progress::Advanced {
-            file: file.to_owned(),
-            done: part.len(),
-        });
+        if is_worth_telling(before, part.len()) {
+            progress(Progress::Advanced {
+                file: file.to_owned(),
+                done: part.len(),
+            });
+        }
     }
 }
 
 /// Statuses and redirects are answers here, and nothing waits for ever. Proxies are those of the
 /// environment, but never for this machine itself.
 fn agent(url: &str) -> Agent {
-    let slow = Some(Duration::from_secs(60));
+    let slow = Some(Duration::from_mins(1));
     let mut config = Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(0)

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rag_core::{Code, Error, Result};
 use serde_json::Value;
 
-use crate::catalogue::{Kind, Pooling, Role};
+use crate::catalogue::{Kind, PooledBy, Role};
 
 /// The first bytes of a GGUF file (ggml's docs/gguf.md).
 const GGUF: &[u8; 4] = b"GGUF";
@@ -29,7 +29,7 @@ pub(crate) struct Found {
 pub(crate) struct Recipe {
     pub(crate) context: Option<usize>,
     pub(crate) dimensions: Option<usize>,
-    pub(crate) pooling: Option<Pooling>,
+    pub(crate) pooling: Option<PooledBy>,
     pub(crate) query_prompt: String,
     pub(crate) passage_prompt: String,
 }
@@ -131,9 +131,9 @@ fn recipe(dir: &Path, config: &Value) -> Result<Recipe> {
     let prompts = json_if_there(&dir.join("config_sentence_transformers.json"))?;
     let on = |key: &str| pooling[key].as_bool() == Some(true);
     let modes = [
-        ("pooling_mode_mean_tokens", Pooling::Mean),
-        ("pooling_mode_cls_token", Pooling::Cls),
-        ("pooling_mode_lasttoken", Pooling::LastToken),
+        ("pooling_mode_mean_tokens", PooledBy::Mean),
+        ("pooling_mode_cls_token", PooledBy::Cls),
+        ("pooling_mode_lasttoken", PooledBy::LastToken),
     ];
     let number = |value: &Value| value.as_u64().and_then(|n| usize::try_from(n).ok());
     let prompt = |keys: [&str; 2]| {
@@ -251,7 +251,7 @@ mod tests {
         let expected = Recipe {
             context: Some(256),
             dimensions: Some(512),
-            pooling: Some(Pooling::Cls),
+            pooling: Some(PooledBy::Cls),
             query_prompt: "query: ".to_owned(),
             passage_prompt: "passage: ".to_owned(),
         };

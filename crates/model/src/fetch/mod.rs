@@ -40,3 +40,8 @@ pub enum Progress {
     /// Something worth a line: a failed origin, a new attempt, a cache that was used.
     Note(String),
 }
+
+/// Whether a step from `before` to `after` bytes is worth a word: one in every mebibyte is.
+pub(crate) fn is_worth_telling(before: u64, after: u64) -> bool {
+    before >> 20 != after >> 20
+}

@@ -9,9 +9,9 @@ use std::process::{Command, Stdio};
 use zip::ZipArchive;
 use zip::result::ZipError;
 
-use super::Progress;
 use super::failure::Failure;
 use super::part::{Leftover, Part, file_name, sha256_of};
+use super::{Progress, is_worth_telling};
 use crate::catalogue::FileSpec;
 
 /// Lines of pip's stderr that an error shows.
@@ -165,15 +165,18 @@ pub(crate) fn extract(
         if read == 0 {
             break;
         }
+        let before = part.len();
         part.write(&buffer[..read])?;
         // The size in the zip's own table may lie.
         if part.len() > file.size {
             return Err(odd(wheel, &format!("`{member}` is longer than it says")));
         }
-        progress(Progress::Advanced {
-            file: name.clone(),
-            done: part.len(),
-        });
+        if is_worth_telling(before, part.len()) {
+            progress(Progress::Advanced {
+                file: name.clone(),
+                done: part.len(),
+            });
+        }
     }
     let origin = format!("the wheel of {}", wheel.package);
     let sha256 = part.finish(file.sha256.as_deref(), &origin)?;
@@ -221,7 +224,7 @@ pub(crate) mod tests {
     pub(crate) fn fake_pip(dir: &Path, body: &str) -> Pip {
         let path = dir.join("fake-pip");
         let script = format!(
-            "#!/bin/sh\nhere={}\necho \"$@\" >> \"$here/calls\"\n\
+            "#!/bin/sh\nhere='{}'\necho \"$@\" >> \"$here/calls\"\n\
              while [ $# -gt 1 ]; do [ \"$1\" = -d ] && into=$2; shift; done\nwanted=$1\n{body}\n",
             dir.display()
         );

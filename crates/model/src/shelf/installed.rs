@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use rag_core::{Code, Error, Result};
 use sha2::{Digest, Sha256};
 
-use crate::catalogue::{Kind, Pooling, Role};
+use crate::catalogue::{Kind, PooledBy, Role};
 use crate::fetch::part::hex;
 
 /// A model on this machine, as its record describes it.
@@ -21,12 +21,12 @@ pub struct Installed {
     pub size: u64,
     /// When it came, RFC 3339 in UTC.
     pub recorded: String,
-    /// Longest input in tokens, where known.
+    /// Longest input in tokens, special tokens included; where known.
     pub context: Option<usize>,
     /// Length of a vector, where known; embedders only.
     pub dimensions: Option<usize>,
     /// Where known; embedders only. Never guessed.
-    pub pooling: Option<Pooling>,
+    pub pooling: Option<PooledBy>,
     pub query_prompt: String,
     pub passage_prompt: String,
     pub files: Vec<InstalledFile>,
@@ -84,15 +84,16 @@ impl Installed {
             .map(|file| (file.role, file.sha256.as_str()))
             .collect();
         files.sort_unstable();
-        let files: String = files
+        let files: Vec<String> = files
             .into_iter()
             .map(|(role, sha256)| format!("{role} {sha256}\n"))
             .collect();
+        let files = files.concat();
         let pooling = match self.pooling {
             None => "none",
-            Some(Pooling::Mean) => "mean",
-            Some(Pooling::Cls) => "cls",
-            Some(Pooling::LastToken) => "last_token",
+            Some(PooledBy::Mean) => "mean",
+            Some(PooledBy::Cls) => "cls",
+            Some(PooledBy::LastToken) => "last_token",
         };
         let (query, passage) = (&self.query_prompt, &self.passage_prompt);
         // An index remembers it: the form must not change. Lengths keep the prompts apart.
@@ -154,7 +155,7 @@ mod tests {
             recorded: "2026-11-21T06:40:00Z".to_owned(),
             context: Some(512),
             dimensions: Some(384),
-            pooling: Some(Pooling::Mean),
+            pooling: Some(PooledBy::Mean),
             query_prompt: "query: ".to_owned(),
             passage_prompt: String::new(),
             files: vec![file(Role::Weights, "aa"), file(Role::Tokenizer, "bb")],
@@ -174,7 +175,7 @@ mod tests {
         let mut weights = embedder();
         weights.files[0].sha256 = "ab".to_owned();
         let mut pooling = embedder();
-        pooling.pooling = Some(Pooling::Cls);
+        pooling.pooling = Some(PooledBy::Cls);
         let mut moved = embedder();
         std::mem::swap(&mut moved.query_prompt, &mut moved.passage_prompt);
         for changed in [weights, pooling, moved] {

