@@ -62,7 +62,7 @@ pub(crate) fn declared_by_html(bytes: &[u8]) -> Option<&'static Encoding> {
 pub(crate) fn unmarked_utf16(bytes: &[u8]) -> Option<&'static Encoding> {
     let head = &bytes[..bytes.len().min(4096)];
     let pairs = head.len() / 2;
-    if pairs < 2 || bytes.len() % 2 != 0 {
+    if pairs < 2 || !bytes.len().is_multiple_of(2) {
         return None;
     }
     let nuls = |offset: usize| {

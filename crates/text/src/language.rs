@@ -25,8 +25,13 @@ pub(crate) fn language_of(text: &str) -> Option<String> {
     if counts.letters < MIN_LETTERS_FOR_STATISTICS {
         return None;
     }
-    let sample: String = text.chars().take(SAMPLE_LETTERS * 2).collect();
-    let info = whatlang::detect(&sample).filter(whatlang::Info::is_reliable)?;
+    // A title page of names and addresses says little of a long text, so its middle is asked too.
+    let middle = text.floor_char_boundary(text.len() / 2);
+    let by_statistics = |text: &str| {
+        let sample: String = text.chars().take(SAMPLE_LETTERS * 2).collect();
+        whatlang::detect(&sample).filter(whatlang::Info::is_reliable)
+    };
+    let info = by_statistics(text).or_else(|| by_statistics(&text[middle..]))?;
     Some(short_tag(info.lang().code()).to_owned())
 }
 

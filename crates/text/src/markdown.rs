@@ -1,4 +1,4 @@
-//! Markdown: the file's own text with its blocks, as CommonMark (with tables, footnotes and front
+//! Markdown: the file's own text with its blocks, as `CommonMark` (with tables, footnotes and front
 //! matter) sees them.
 //!
 //! A block covers its marks too (`## `, `- `, `| a |`): what is quoted stands in the file like that.

@@ -61,11 +61,21 @@ pub(crate) fn recognise(name: &str, bytes: &[u8]) -> Result<Format, Failure> {
         return Err(refused("binary data".to_owned()));
     }
     match extension.as_str() {
+        // An error page that was saved under the name of the file that was wanted, a download that
+        // gave nothing: its text is not what the name promises.
+        "pdf" => Err(Failure::Malformed {
+            name: name.to_owned(),
+            kind: "PDF",
+            cause: if head.is_empty() {
+                "it is empty".to_owned()
+            } else {
+                "it holds other text".to_owned()
+            },
+        }),
         _ if looks_like_html(head) => Ok(Format::Html),
         "html" | "htm" | "xhtml" | "xht" => Ok(Format::Html),
         "md" | "markdown" | "mdown" | "mkd" | "mkdn" => Ok(Format::Markdown),
         "" | "txt" | "text" | "log" | "rst" | "adoc" | "org" | "tex" => Ok(Format::Plain),
-        "pdf" if head.is_empty() => Ok(Format::Plain),
         _ if head.is_empty() => Ok(Format::Plain),
         _ if known => Err(refused(described(magic))),
         other => Err(refused(format!("a `.{other}` file"))),
@@ -202,8 +212,16 @@ mod tests {
 
     #[test]
     fn an_empty_file_is_a_text_of_no_characters() {
-        for name in ["a.md", "a.html", "a.txt", "a.pdf", "a"] {
+        for name in ["a.md", "a.html", "a.txt", "a"] {
             assert!(kind(name, b"").is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_only_called_pdf_is_malformed() {
+        for bytes in [&b""[..], b"<html>404 Not Found</html>", b"words"] {
+            let failure = recognise("a.pdf", bytes).unwrap_err();
+            assert!(matches!(failure, Failure::Malformed { .. }), "{failure}");
         }
     }
 }

@@ -231,8 +231,19 @@ fn starts_item(line: &str) -> bool {
     let rest = chars.as_str();
     match first {
         '-' | '*' | '+' | '–' | '—' => rest.starts_with([' ', '\t']),
-        '•' | '·' | '●' | '○' | '■' | '□' | '▪' | '◦' | '‣' | '※' | '|' => true,
-        '\u{2460}'..='\u{24FF}' | '\u{2776}'..='\u{2793}' => true,
+        '•'
+        | '·'
+        | '●'
+        | '○'
+        | '■'
+        | '□'
+        | '▪'
+        | '◦'
+        | '‣'
+        | '※'
+        | '|'
+        | '\u{2460}'..='\u{24FF}'
+        | '\u{2776}'..='\u{2793}' => true,
         '#' => rest.trim_start_matches('#').starts_with(' '),
         '(' | '（' => {
             let end = end_of_run(rest, 0, is_item_digit);

@@ -59,9 +59,9 @@ pub fn split(document: &Document, sizes: Sizes, counter: &dyn TokenCounter) -> V
     };
     let mut groups = Vec::new();
     for section in sections(document) {
-        let mut packed = packer.pack(&section);
-        join_crumbs(&mut packed, sizes.crumb(), sizes.max);
-        groups.extend(packed);
+        let mut of_section = packer.pack(&section);
+        join_crumbs(&mut of_section, sizes.crumb(), sizes.max);
+        groups.extend(of_section);
     }
     if !document.pages.is_empty() {
         join_crumbs(&mut groups, sizes.crumb(), sizes.target);

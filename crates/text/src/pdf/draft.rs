@@ -7,6 +7,8 @@ use rag_core::BlockKind;
 pub(crate) struct Draft {
     /// In reading order.
     pub(crate) blocks: Vec<DraftBlock>,
+    /// What was written onto the page: values of form fields, notes.
+    pub(crate) written: Vec<DraftBlock>,
     /// What the page draws; asked only where it gave no text.
     pub(crate) draws: Draws,
     /// What could not be read, each as one fact.
@@ -60,6 +62,7 @@ impl Draft {
     fn lines(&self) -> impl Iterator<Item = &str> {
         self.blocks
             .iter()
+            .chain(&self.written)
             .flat_map(|block| block.lines.iter().map(String::as_str))
     }
 }

@@ -1,6 +1,7 @@
 //! PDF: two readers behind one trait, chosen page by page, and one document with exact pages.
 
 mod draft;
+mod fields;
 mod primary;
 mod running;
 mod second;
@@ -38,9 +39,12 @@ pub(crate) fn read(name: &str, bytes: &[u8]) -> Result<Document, Failure> {
                 name: name.to_owned(),
             });
         }
+        Err(Refusal::NoPages) => {
+            return Ok(writer::document(&[], vec![(0, Problem::NoPages)], None));
+        }
         Err(Refusal::Unreadable(cause)) => match Second::open(bytes) {
             Ok(second) => (Box::new(second), Heard::Never),
-            Err(refusal) => return Err(refused(name, refusal, cause)),
+            Err(refusal) => return Err(refused(name, &refusal, cause)),
         },
     };
     let mut drafts = Vec::with_capacity(voice.page_count());
@@ -64,15 +68,18 @@ pub(crate) fn read(name: &str, bytes: &[u8]) -> Result<Document, Failure> {
         drafts.push(draft);
     }
     running::drop_running_lines(&mut drafts);
+    for draft in &mut drafts {
+        draft.blocks.append(&mut draft.written);
+    }
     Ok(writer::document(&drafts, problems, title.as_deref()))
 }
 
-fn refused(name: &str, second: Refusal, cause: String) -> Failure {
+fn refused(name: &str, second: &Refusal, cause: String) -> Failure {
     match second {
         Refusal::Encrypted => Failure::Encrypted {
             name: name.to_owned(),
         },
-        Refusal::Unreadable(_) => Failure::Malformed {
+        Refusal::NoPages | Refusal::Unreadable(_) => Failure::Malformed {
             name: name.to_owned(),
             kind: "PDF",
             cause,

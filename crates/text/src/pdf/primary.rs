@@ -5,10 +5,11 @@ use pdfboss_core::{Document, Immediate, block_on};
 use pdfboss_output::{
     Block, Cell, FontCache, Line, PageLayout, ReadingOrder, Role, Ruling, SkippedTextKind, TextSpan,
 };
-use rag_core::BlockKind;
+use rag_core::{BlockKind, fold::is_unspaced};
 
 use super::{
     draft::{Draft, DraftBlock, Draws},
+    fields,
     voice::{Refusal, Voice},
 };
 use crate::guard::guarded;
@@ -37,7 +38,12 @@ impl Primary {
         if document.is_locked() {
             return Err(Refusal::Encrypted);
         }
-        let count = guarded(|| document.flattened_page_count()).map_err(Refusal::Unreadable)?;
+        let (declared, count) =
+            guarded(|| (document.page_count(), document.flattened_page_count()))
+                .map_err(Refusal::Unreadable)?;
+        if count == 0 && declared == 0 && document.xref().trailer.get("Root").is_some() {
+            return Err(Refusal::NoPages);
+        }
         if count == 0 {
             return Err(Refusal::Unreadable("it has no pages".to_owned()));
         }
@@ -50,10 +56,12 @@ impl Primary {
                 }
             }
         }
+        let values = guarded(|| fields::values(&document)).unwrap_or_default();
         for (index, page) in pages.iter_mut().enumerate() {
-            if let Ok(draft) = page
-                && draft.is_empty()
-            {
+            let Ok(draft) = page else { continue };
+            draft.written =
+                guarded(|| fields::written_on(&document, index, &values)).unwrap_or_default();
+            if draft.is_empty() {
                 draft.draws = guarded(|| draws(&document, index)).unwrap_or_default();
             }
         }
@@ -160,7 +168,10 @@ fn blocks_of(block: &Block) -> Vec<DraftBlock> {
             lines,
             role: Role::Body | Role::Quote | Role::PageHeader | Role::PageFooter,
             ..
-        } => made(BlockKind::Paragraph, lines).into_iter().collect(),
+        } => paragraphs_of(lines)
+            .into_iter()
+            .filter_map(|lines| made(BlockKind::Paragraph, lines))
+            .collect(),
         Block::List { items, .. } => items
             .iter()
             .filter_map(|item| made(BlockKind::ListItem, &item.lines))
@@ -171,6 +182,41 @@ fn blocks_of(block: &Block) -> Vec<DraftBlock> {
                 .collect()
         }
     }
+}
+
+/// Lines that stand together without a gap, cut where a paragraph ends all the same: the line closes a
+/// sentence and the next one's first word would have fitted on it.
+fn paragraphs_of(lines: &[Line]) -> Vec<&[Line]> {
+    let right = lines.iter().map(|line| line.end_x).fold(f32::MIN, f32::max);
+    let mut paragraphs = Vec::new();
+    let mut start = 0;
+    for at in 1..lines.len() {
+        if ends_paragraph(&lines[at - 1], &lines[at], right) {
+            paragraphs.push(&lines[start..at]);
+            start = at;
+        }
+    }
+    paragraphs.push(&lines[start..]);
+    paragraphs
+}
+
+fn ends_paragraph(line: &Line, next: &Line, right: f32) -> bool {
+    let text = line_text(line);
+    let text = text.trim_end();
+    let closes = |c| ".!?:;)]\"”’。！？：；）】」』".contains(c);
+    if next.y > line.y || !text.ends_with(closes) {
+        return false;
+    }
+    let width = (line.end_x - line.x) / text.chars().count().max(1) as f32;
+    let next = line_text(next);
+    let word = match next.trim_start().chars().next() {
+        Some(first) if is_unspaced(first) => 2,
+        _ => next
+            .split_whitespace()
+            .next()
+            .map_or(0, |word| word.chars().count()),
+    };
+    right - line.end_x > (word as f32 + 1.5) * width
 }
 
 fn line_text(line: &Line) -> String {
@@ -234,23 +280,49 @@ mod tests {
 
     use super::*;
 
+    /// A line at height `y`, five points wide for each character.
+    fn line(text: &str, y: f32) -> Line {
+        Line {
+            inlines: vec![Inline {
+                text: text.to_owned(),
+                bold: false,
+                italic: false,
+                code: false,
+            }],
+            y,
+            x: 0.0,
+            end_x: text.chars().count() as f32 * 5.0,
+            size: 10.0,
+        }
+    }
+
     fn cell(text: &str) -> Cell {
         Cell {
-            line: Some(Line {
-                inlines: vec![Inline {
-                    text: text.to_owned(),
-                    bold: false,
-                    italic: false,
-                    code: false,
-                }],
-                y: 0.0,
-                x: 0.0,
-                end_x: 0.0,
-                size: 10.0,
-            }),
+            line: Some(line(text, 0.0)),
             colspan: 1,
             rowspan: 1,
         }
+    }
+
+    #[test]
+    fn a_short_last_line_ends_a_paragraph() {
+        let lines = [
+            line("A paragraph of two lines, of which", 30.0),
+            line("the last is short.", 20.0),
+            line("Another one begins here and goes. A", 10.0),
+            line("sentence ends.", 0.0),
+        ];
+        let lengths: Vec<usize> = paragraphs_of(&lines)
+            .iter()
+            .map(|part| part.len())
+            .collect();
+        assert_eq!(lengths, [2, 2]);
+        let chinese = [
+            line("公司的营业收入同比增长，", 20.0),
+            line("很快。", 10.0),
+            line("第二段从这里开始。", 0.0),
+        ];
+        assert_eq!(paragraphs_of(&chinese).len(), 2);
     }
 
     #[test]

@@ -10,8 +10,8 @@ use super::draft::Draft;
 /// Fewer pages can't show what repeats.
 const MIN_PAGES: usize = 3;
 
-/// Share of pages a line has to stand on.
-const MIN_SHARE: f64 = 0.4;
+/// Of so many pages a running line stands on two at least.
+const TWO_OF_PAGES: usize = 5;
 
 /// So many lines at each edge of a page may be running ones.
 const MAX_LINES: usize = 3;
@@ -44,13 +44,13 @@ pub(crate) fn drop_running_lines(pages: &mut [Draft]) {
 fn drop_once(pages: &mut [Draft], edge: Edge, kept: &mut HashSet<String>) -> bool {
     let outer: Vec<Option<&str>> = pages.iter().map(|page| outermost(page, edge)).collect();
     let written = outer.iter().flatten().count();
-    let threshold = ((written as f64 * MIN_SHARE).ceil() as usize).max(MIN_PAGES);
+    let threshold = (written * 2).div_ceil(TWO_OF_PAGES).max(MIN_PAGES);
     let mut shapes: HashMap<String, usize> = HashMap::new();
-    let mut offsets: HashMap<i64, usize> = HashMap::new();
+    let mut offsets: HashMap<usize, usize> = HashMap::new();
     for (index, line) in outer.iter().enumerate() {
         let Some(line) = line else { continue };
         if let Some(number) = page_number(line) {
-            *offsets.entry(number - index as i64).or_default() += 1;
+            *offsets.entry(number + pages.len() - index).or_default() += 1;
         } else {
             *shapes.entry(shape(line)).or_default() += 1;
         }
@@ -60,11 +60,18 @@ fn drop_once(pages: &mut [Draft], edge: Edge, kept: &mut HashSet<String>) -> boo
         .enumerate()
         .map(|(index, line)| {
             let line = (*line)?;
-            if line.chars().count() > MAX_CHARS {
+            // A page of nothing else keeps it: there it is the matter.
+            let is_alone = pages[index]
+                .blocks
+                .iter()
+                .map(|block| block.lines.len())
+                .sum::<usize>()
+                < 2;
+            if is_alone || line.chars().count() > MAX_CHARS {
                 return None;
             }
             if let Some(number) = page_number(line) {
-                let agree = offsets.get(&(number - index as i64))?;
+                let agree = offsets.get(&(number + pages.len() - index))?;
                 return (*agree >= MIN_PAGES).then_some(false);
             }
             (*shapes.get(&shape(line))? >= threshold).then_some(true)
@@ -125,7 +132,7 @@ fn shape(line: &str) -> String {
 }
 
 /// The number of a line that holds nothing else (`7`, `- 7 -`, `第7页`, `Page 7`).
-fn page_number(line: &str) -> Option<i64> {
+fn page_number(line: &str) -> Option<usize> {
     let bare = line.trim_matches(|c: char| c.is_whitespace() || "-–—|·[]()第页頁".contains(c));
     let bare = bare
         .strip_prefix("Page ")
@@ -192,6 +199,14 @@ mod tests {
             page(&["b", "7"]),
             page(&["c", "2,000"]),
         ];
+        let before = pages.clone();
+        drop_running_lines(&mut pages);
+        assert_eq!(pages, before);
+    }
+
+    #[test]
+    fn a_page_of_nothing_but_a_repeated_line_keeps_it() {
+        let mut pages = [page(&["Part 1"]), page(&["Part 2"]), page(&["Part 3"])];
         let before = pages.clone();
         drop_running_lines(&mut pages);
         assert_eq!(pages, before);

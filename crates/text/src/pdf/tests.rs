@@ -1,5 +1,7 @@
 //! The PDF reader on files written here, byte by byte.
 
+use std::fmt::Write as _;
+
 use rag_core::{BlockKind, Code, WarningKind};
 
 use super::*;
@@ -72,8 +74,8 @@ fn english(lines: &[&str]) -> Vec<u8> {
         let (size, text) = line
             .strip_prefix("# ")
             .map_or((11, *line), |head| (22, head));
-        let y = 720 - 14 * n as i32;
-        content.push_str(&format!("/F1 {size} Tf 1 0 0 1 72 {y} Tm ({text}) Tj\n"));
+        let y = 720 - 14 * n;
+        writeln!(content, "/F1 {size} Tf 1 0 0 1 72 {y} Tm ({text}) Tj").unwrap();
     }
     content.push_str("ET");
     content.into_bytes()
@@ -83,8 +85,11 @@ fn english(lines: &[&str]) -> Vec<u8> {
 fn chinese(lines: &[Vec<u8>]) -> Vec<u8> {
     let mut content = String::from("BT /F2 12 Tf\n");
     for (n, codes) in lines.iter().enumerate() {
-        let hex: String = codes.iter().map(|b| format!("{b:02X}")).collect();
-        content.push_str(&format!("1 0 0 1 72 {} Tm <{hex}> Tj\n", 700 - 18 * n));
+        write!(content, "1 0 0 1 72 {} Tm <", 700 - 18 * n).unwrap();
+        for code in codes {
+            write!(content, "{code:02X}").unwrap();
+        }
+        content.push_str("> Tj\n");
     }
     content.push_str("ET");
     content.into_bytes()
@@ -104,9 +109,9 @@ fn english_pages_have_their_text_headings_and_places() {
                 "# Annual Report",
                 "",
                 "The keeper of the lighthouse counted one hundred and one storms in that win-",
-                "ter, more than in any winter before it.",
-                "Nobody could say why there were so many.",
-                "They only knew that it was so.",
+                "ter, more than in any winter before it,",
+                "Nobody in the town or in the whole county could say why there were so many, and",
+                "nobody ever asked.",
                 "",
                 "A second paragraph.",
             ]),
@@ -120,8 +125,8 @@ fn english_pages_have_their_text_headings_and_places() {
             (BlockKind::Heading(1), "Annual Report"),
             (
                 BlockKind::Paragraph,
-                "The keeper of the lighthouse counted one hundred and one storms in that winter, more than in any winter before it.\n\
-                 Nobody could say why there were so many.\nThey only knew that it was so."
+                "The keeper of the lighthouse counted one hundred and one storms in that winter, more than in any winter before it,\n\
+                 Nobody in the town or in the whole county could say why there were so many, and\nnobody ever asked."
             ),
             (BlockKind::Paragraph, "A second paragraph."),
             (BlockKind::Paragraph, "The second page is short."),
@@ -286,4 +291,35 @@ fn the_second_reader_gives_the_same_pages() {
     let page =
         Second::open(&file).and_then(|mut second| second.page(0).map_err(Refusal::Unreadable));
     assert!(page.is_err() || page.unwrap().is_empty());
+}
+
+#[test]
+fn what_was_written_onto_a_page_is_read_from_top_to_bottom() {
+    let file = pdf("GBK-EUC-H", &[english(&["Name and town:"])]);
+    let text = String::from_utf8_lossy(&file).into_owned();
+    let annotations = "/Annots [8 0 R 9 0 R 10 0 R] /Resources";
+    let text = text
+        .replace(
+            "/Type /Catalog",
+            "/Type /Catalog /AcroForm << /Fields [8 0 R 10 0 R] >>",
+        )
+        .replace("/Resources", annotations);
+    let field = |n: u32, name: &str, value: &str, y: u32, flags: u32| {
+        format!(
+            "{n} 0 obj\n<< /Type /Annot /Subtype /Widget /FT /Tx /T ({name}) /V ({value}) /F {flags} \
+             /Rect [10 {y} 90 {}] >>\nendobj\n",
+            y + 10
+        )
+    };
+    let note = "9 0 obj\n<< /Type /Annot /Subtype /FreeText /Contents (Port Averill) \
+                /Rect [10 100 90 110] >>\nendobj\n";
+    let added = [
+        field(8, "a", "Ada", 200, 4),
+        note.to_owned(),
+        field(10, "b", "unseen", 50, 2),
+    ]
+    .concat();
+    let text = text.replace("xref\n0 ", &format!("{added}xref\n0 "));
+    let document = read("form.pdf", text.as_bytes()).unwrap();
+    assert_eq!(document.text, "Name and town:\n\nAda\n\nPort Averill");
 }

@@ -16,5 +16,7 @@ pub(crate) trait Voice {
 pub(crate) enum Refusal {
     /// It needs a password that is not the empty one.
     Encrypted,
+    /// It is whole and has none.
+    NoPages,
     Unreadable(String),
 }

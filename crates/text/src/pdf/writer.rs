@@ -18,6 +18,8 @@ pub(crate) enum Problem {
     Undecoded(f64),
     Skipped(String),
     Failed(String),
+    /// The file has no page.
+    NoPages,
     /// This page and those after it are beyond the limit on text.
     TooLong,
 }
@@ -145,6 +147,10 @@ fn warnings(problems: Vec<(usize, Problem)>) -> Vec<Warning> {
         let fact = match problem {
             Problem::NoText => {
                 no_text.push(page);
+                continue;
+            }
+            Problem::NoPages => {
+                warnings.push(lost(None, "the file has no pages".to_owned()));
                 continue;
             }
             Problem::Undecoded(share) => {
