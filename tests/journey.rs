@@ -166,7 +166,7 @@ fn is_gold(question: &Question, hit: &Value) -> bool {
 
 #[test]
 fn a_fact_in_a_gb18030_file_and_in_pdfs_without_embedded_fonts_is_found() {
-    for id in ["zh-04", "zh-05", "zh-09"] {
+    for id in ["zh-04", "zh-05", "zh-09", "zh-12"] {
         let question = questions().into_iter().find(|q| q.id == id).unwrap();
         let hits = library()
             .home
