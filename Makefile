@@ -1,0 +1,105 @@
+# What a newcomer and a build machine run; `make` alone lists it.
+# Written for GNU make 3.81, which macOS ships, and for a POSIX shell.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help build demo test bench models lint clean-demo need-tools need-protoc
+
+# Outside the clone, so that a second clone builds in seconds.
+CARGO_TARGET_DIR ?= $(HOME)/.cache/rag/target
+export CARGO_TARGET_DIR
+
+RAG := $(CARGO_TARGET_DIR)/debug/rag
+DEMO := "$(RAG)" --kb demo
+
+help: ## list what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+
+build: need-tools need-protoc ## build the binary rag
+	cargo build --workspace --locked
+	@echo "built $(RAG)"
+
+models: build ## fetch the starter models, an embedder and a small generator
+	"$(RAG)" models pull starter
+
+demo: models ## ingest the small knowledge base in fixtures/kb and ask it something
+	@show() { \
+	  line='$$ rag'; \
+	  for word in "$$@"; do \
+	    case $$word in (*' '*|*？*) line="$$line \"$$word\"";; (*) line="$$line $$word";; esac; \
+	  done; \
+	  printf '\n%s\n' "$$line"; \
+	  "$(RAG)" "$$@"; \
+	}; \
+	set -e; \
+	show --kb demo ingest fixtures/kb; \
+	show --kb demo ask 'What was the net profit of Skerry Line in 2025?'; \
+	show --kb demo ask 'Who is the supplier of shore power at Port Aldren?'; \
+	show --kb demo search --limit 2 '每个夜班的夜班津贴是多少？'; \
+	show --kb demo ask '每个夜班的夜班津贴是多少？' || test $$? -eq 1; \
+	echo; \
+	echo "Go on asking: $(RAG) --kb demo ask \"…\""
+
+# clippy-driver compiles the workspace's own crates for real while it lints them. `cargo clippy` would
+# build every dependency a second time, in check mode.
+LINTED = if clippy-driver --version >/dev/null 2>&1; then \
+	  RUSTC_WORKSPACE_WRAPPER=clippy-driver; CLIPPY_ARGS=-Dwarnings; \
+	  export RUSTC_WORKSPACE_WRAPPER CLIPPY_ARGS; \
+	else \
+	  echo "clippy is not installed: going on without lints (rustup component add clippy)"; \
+	fi
+
+FORMATTED = if cargo fmt --version >/dev/null 2>&1; then \
+	  cargo fmt --check; \
+	else \
+	  echo "rustfmt is not installed: the format is not checked (rustup component add rustfmt)"; \
+	fi
+
+lint: need-tools need-protoc ## check format and lints
+	@$(FORMATTED)
+	@$(LINTED); set -x; cargo build --workspace --all-targets --locked
+
+test: lint ## lint, fetch the starter models, run every test
+	"$(RAG)" models pull starter
+	@set -e; \
+	model=$$("$(RAG)" models path all-minilm-l6-v2); \
+	RAG_TEST_MODELS=$$(dirname "$$model"); \
+	export RAG_TEST_MODELS; \
+	$(LINTED); set -x; cargo test --workspace --locked
+
+bench: models ## measure splitting and the models on this machine
+	cargo bench --profile dev --bench pure --locked
+	"$(RAG)" bench --json
+
+clean-demo: build ## forget what `make demo` ingested
+	$(DEMO) forget fixtures/kb
+
+need-tools:
+	@command -v cargo >/dev/null 2>&1 || { \
+	  echo "cargo is missing. Install Rust from https://rustup.rs, open a new shell and try again." >&2; \
+	  exit 2; \
+	}
+	@command -v cc >/dev/null 2>&1 || { \
+	  echo "A C compiler is missing. Install one: apt-get install build-essential on Debian and" >&2; \
+	  echo "Ubuntu, xcode-select --install on macOS; then try again." >&2; \
+	  exit 2; \
+	}
+
+# LanceDB's build compiles .proto files. Nothing runs here, and no rights are needed, where protoc is.
+need-protoc:
+	@if test -x "$${PROTOC:-}" || command -v protoc >/dev/null 2>&1; then exit 0; fi; \
+	echo "protoc is missing; LanceDB needs it to build. Installing it:"; \
+	if command -v brew >/dev/null 2>&1; then \
+	  (set -x; brew install protobuf); \
+	elif command -v apt-get >/dev/null 2>&1; then \
+	  root=; \
+	  if test "$$(id -u)" -ne 0; then root=sudo; fi; \
+	  install="$$root apt-get install -y protobuf-compiler libprotobuf-dev"; \
+	  (set -x; $$install) || (set -x; $$root apt-get update && $$install); \
+	fi; \
+	command -v protoc >/dev/null 2>&1 || { \
+	  echo "protoc could not be installed. Install it yourself (protobuf-compiler and libprotobuf-dev on" >&2; \
+	  echo "Debian and Ubuntu, protobuf in Homebrew, or github.com/protocolbuffers/protobuf/releases) or" >&2; \
+	  echo "set PROTOC to where it is; then try again." >&2; \
+	  exit 2; \
+	}

@@ -1,0 +1,27 @@
+//! The one integration binary: every further one would link LanceDB and candle again.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "in a test a failed unwrap is the test failing, and stderr is where people look"
+)]
+
+/// The pinned world of the tests below: homes, folders, running `rag`.
+mod harness;
+
+/// The walls between crates and the rules for files, held against manifests and sources.
+mod walls;
+
+/// The fixtures are what their script writes and what their questions say.
+mod fixtures;
+
+/// What people see: help, errors, exit codes, what goes to stdout.
+mod terminal;
+
+/// Ingest, search, ask, status and forget on the fixtures, with the starter models.
+mod journey;
+
+/// What happens to a knowledge base over time: changes, kills, two at once.
+mod lifecycle;
+
+/// The whole flow with the network gone.
+mod offline;
