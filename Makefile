@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help build demo test bench models lint clean-demo need-tools need-protoc
+.PHONY: help build demo test bench models lint clean-demo need-tools need-protoc own-cache
 
 # Outside the clone, so that a second clone builds in seconds.
 CARGO_TARGET_DIR ?= $(HOME)/.cache/rag/target
@@ -15,7 +15,7 @@ DEMO := "$(RAG)" --kb demo
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
-build: need-tools need-protoc ## build the binary rag
+build: need-tools need-protoc own-cache ## build the binary rag
 	cargo build --workspace --locked
 	@echo "built $(RAG)"
 
@@ -55,7 +55,7 @@ FORMATTED = if cargo fmt --version >/dev/null 2>&1; then \
 	  echo "rustfmt is not installed: the format is not checked (rustup component add rustfmt)"; \
 	fi
 
-lint: need-tools need-protoc ## check format and lints
+lint: need-tools need-protoc own-cache ## check format and lints
 	@$(FORMATTED)
 	@$(LINTED); set -x; cargo build --workspace --all-targets --locked
 
@@ -85,10 +85,27 @@ need-tools:
 	  exit 2; \
 	}
 
-# LanceDB's build compiles .proto files. Nothing runs here, and no rights are needed, where protoc is.
+# Cargo tells clones that share a build cache apart by the age of their files alone: after another
+# clone's turn, this one's files are made younger, so that its crates (and only they) are built again.
+own-cache:
+	@mkdir -p "$(CARGO_TARGET_DIR)"; \
+	last="$(CARGO_TARGET_DIR)/last-clone"; \
+	if test "$$(cat "$$last" 2>/dev/null)" != "$(CURDIR)"; then \
+	  find src crates tests benches Cargo.toml -type f -exec touch {} +; \
+	  echo "$(CURDIR)" >"$$last"; \
+	fi
+
+# A file that protoc can compile only with the well-known types beside it; Debian keeps these in a
+# package of their own, and LanceDB's build needs them.
+PROTOC_WORKS = dir=$$(mktemp -d); \
+	echo 'syntax = "proto3"; import "google/protobuf/empty.proto"; message M { google.protobuf.Empty e = 1; }' >"$$dir/m.proto"; \
+	"$${PROTOC:-protoc}" -I "$$dir" -o /dev/null "$$dir/m.proto" >/dev/null 2>&1; works=$$?; \
+	rm -r "$$dir"; test $$works -eq 0
+
+# LanceDB's build compiles .proto files. Nothing is installed, and no rights are needed, where it can.
 need-protoc:
-	@if test -x "$${PROTOC:-}" || command -v protoc >/dev/null 2>&1; then exit 0; fi; \
-	echo "protoc is missing; LanceDB needs it to build. Installing it:"; \
+	@if $(PROTOC_WORKS); then exit 0; fi; \
+	echo "protoc or its well-known types are missing; LanceDB needs them to build. Installing them:"; \
 	if command -v brew >/dev/null 2>&1; then \
 	  (set -x; brew install protobuf); \
 	elif command -v apt-get >/dev/null 2>&1; then \
@@ -97,7 +114,7 @@ need-protoc:
 	  install="$$root apt-get install -y protobuf-compiler libprotobuf-dev"; \
 	  (set -x; $$install) || (set -x; $$root apt-get update && $$install); \
 	fi; \
-	command -v protoc >/dev/null 2>&1 || { \
+	$(PROTOC_WORKS) || { \
 	  echo "protoc could not be installed. Install it yourself (protobuf-compiler and libprotobuf-dev on" >&2; \
 	  echo "Debian and Ubuntu, protobuf in Homebrew, or github.com/protocolbuffers/protobuf/releases) or" >&2; \
 	  echo "set PROTOC to where it is; then try again." >&2; \

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use rag_core::fold::is_unspaced;
 use rag_core::wire::{AskResult, HitRow};
 use rag_core::{Answer, Sampling};
 use rag_engine::{AskEvent, Question};
@@ -18,14 +19,16 @@ const NEAREST: usize = 3;
 
 pub(crate) fn run(config: &Config, options: &Ask, printer: &mut Printer) -> anyhow::Result<Exit> {
     let loading = std::time::Instant::now();
-    // The store first: a question to a knowledge base that does not exist should not load a model.
-    let embedder = wiring::embedder_for_reading(config, None)?;
-    let generator = wiring::generator(config, options.model.as_deref())?;
-    let engine = wiring::engine(config)?
-        .with_embedder(embedder)
-        .with_generator(generator);
+    let engine = wiring::answering_engine(config, options.model.as_deref())?;
     let load_ms = loading.elapsed().as_secs_f64() * 1000.0;
     stop_on_interrupt(engine.stop_switch())?;
+    if options.question.chars().any(is_unspaced)
+        && !wiring::speaks_chinese(config, options.model.as_deref())
+    {
+        printer.say(
+            "note: this language model was not trained on Chinese; `rag models list` names some that were",
+        );
+    }
     let question = Question {
         text: options.question.clone(),
         limit: usize::from(options.limit),
@@ -94,8 +97,8 @@ fn sources(answer: &Answer, printer: &mut Printer) -> io::Result<()> {
     }
     if answer.usage.dropped_passages > 0 {
         printer.say(&format!(
-            "{} of {} passages did not fit the prompt",
-            answer.usage.dropped_passages,
+            "the model was shown {} of {} passages; the others did not fit its budget",
+            answer.usage.passages,
             answer.hits.len()
         ));
     }

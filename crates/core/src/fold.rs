@@ -63,14 +63,15 @@ fn folded(text: &str) -> Vec<(char, Span)> {
             gap = Some(Span::new(gap.map_or(span.start, |g| g.start), span.end));
             continue;
         }
-        if let Some(white) = gap.take()
-            && !unspaced_before
-            && !is_unspaced(original)
-        {
-            out.push((' ', white));
-        }
-        unspaced_before = is_unspaced(original);
         for c in std::iter::once(original).nfkd() {
+            // Asked of the decomposed character: beside a full-width percent sign a space counts.
+            if let Some(white) = gap.take()
+                && !unspaced_before
+                && !is_unspaced(c)
+            {
+                out.push((' ', white));
+            }
+            unspaced_before = is_unspaced(c);
             out.push((c, span));
         }
     }

@@ -57,6 +57,8 @@ struct Place {
     passage: usize,
     span: Span,
     terms: HashSet<String>,
+    /// Numbers with each of the words that follow them closely: what they count.
+    counts: HashSet<(String, String)>,
     /// Sentences it spans: one or two.
     sentences: usize,
 }
@@ -84,6 +86,7 @@ impl Evidence {
                 passage,
                 span,
                 terms: terms(span.slice(text)),
+                counts: counts(span.slice(text), NEARBY),
                 sentences,
             }));
         }
@@ -103,6 +106,10 @@ impl Evidence {
         wanted.retain(|term| !SPEAKS_OF_ITSELF.contains(&term.as_str()));
         let novel: HashSet<String> = wanted.difference(&self.question).cloned().collect();
         let taken: HashSet<String> = wanted.intersection(&self.question).cloned().collect();
+        let counted: HashSet<(String, String)> = counts(sentence, 1)
+            .into_iter()
+            .filter(|(number, _)| novel.contains(number))
+            .collect();
         let mut best: Option<(f32, Support)> = None;
         for place in &self.places {
             let covered = self.share(&wanted, &place.terms);
@@ -116,6 +123,7 @@ impl Evidence {
                     && novel
                         .iter()
                         .all(|term| !is_number(term) || place.terms.contains(term))
+                    && counted.is_subset(&place.counts)
             };
             if !enough {
                 continue;
@@ -162,6 +170,32 @@ fn terms(text: &str) -> HashSet<String> {
 
 fn is_number(term: &str) -> bool {
     term.chars().any(|c| c.is_ascii_digit())
+}
+
+/// How many words after a number may say what it counts (“180 foot passengers”).
+const NEARBY: usize = 3;
+
+/// Each number with the plural nouns among the next `reach` words: “11 minutes” is not “11 knots”.
+fn counts(text: &str, reach: usize) -> HashSet<(String, String)> {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let mut counts = HashSet::new();
+    for (at, word) in words.iter().enumerate() {
+        // A number before a comma or a full stop counts nothing that follows.
+        if !word.ends_with(|c: char| c.is_ascii_digit()) {
+            continue;
+        }
+        let Some(number) = rag_text::terms(word).pop() else {
+            continue;
+        };
+        for noun in words[at + 1..].iter().take(reach) {
+            let plain = noun.trim_end_matches(|c: char| !c.is_alphanumeric());
+            let is_plural = plain.len() > 2 && plain.ends_with('s') && !plain.ends_with("ss");
+            if let (true, Some(noun)) = (is_plural, rag_text::terms(plain).pop()) {
+                counts.insert((number.clone(), noun));
+            }
+        }
+    }
+    counts
 }
 
 /// ln(1 + N / places that hold the term).
@@ -237,6 +271,27 @@ mod tests {
         ] {
             assert_eq!(quote(question, &[FERRY], wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_number_must_count_the_same_thing() {
+        let passage = "The Tern sails at 11 knots. The crossing to Fenn takes 48 minutes.";
+        let question = "How long does the crossing to Fenn take?";
+        let right = quote(question, &[passage], "The crossing takes 48 minutes.");
+        assert_eq!(right, Some("The crossing to Fenn takes 48 minutes."));
+        assert_eq!(
+            quote(question, &[passage], "The crossing takes 11 minutes."),
+            None
+        );
+    }
+
+    #[test]
+    fn what_a_sentence_takes_from_the_question_must_be_spoken_of_in_the_passage() {
+        let shore = "The board approved 185,000 crowns for shore power, the second cheapest offer.";
+        let question = "How much did the board approve for the new gearbox of the Tern?";
+        let wrong = "The board approved 185,000 crowns for the new gearbox of the Tern.";
+        let gearbox = "The board approved 310,000 crowns for a new gearbox of the Tern.";
+        assert_eq!(quote(question, &[shore, gearbox], wrong), None);
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod kb;
 
 mod ingest;
 mod plan;
+mod record;
 mod walk;
 mod workers;
 

@@ -1,4 +1,4 @@
-//! The prompt: as many passages as the budget holds, in the order they were found.
+//! The prompt: as many of the best passages as the budget holds, the best one last, beside the question.
 
 use rag_core::fold::is_unspaced;
 use rag_core::{Code, Error, Generator, Hit, Message, Result, Role};
@@ -61,14 +61,13 @@ pub(crate) fn compose(
 fn messages(question: &str, hits: &[Hit]) -> Vec<Message> {
     let chinese = question.chars().any(is_unspaced);
     let mut user = String::new();
-    for (hit, n) in hits.iter().zip(1..) {
+    for hit in hits.iter().rev() {
         let mut place = vec![hit.source.path.as_str()];
         place.extend(hit.chunk.heading.iter().map(String::as_str));
-        user.push_str(&format!(
-            "[{n}] {}\n{}\n\n",
-            place.join(" › "),
-            hit.chunk.text.trim()
-        ));
+        user.push_str(&place.join(", "));
+        user.push('\n');
+        user.push_str(hit.chunk.text.trim());
+        user.push_str("\n\n");
     }
     user.push_str(if chinese { "问题：" } else { "Question: " });
     user.push_str(question.trim());

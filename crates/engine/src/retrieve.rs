@@ -64,8 +64,7 @@ fn weigh(query: &str, languages: &[String]) -> Fused {
 }
 
 fn speaks_chinese(languages: &[String]) -> bool {
-    let chinese = |tag: &String| tag == "multi" || tag.split('-').next() == Some("zh");
-    languages.is_empty() || languages.iter().any(chinese)
+    languages.is_empty() || languages.iter().any(|tag| tag.starts_with("zh"))
 }
 
 #[cfg(test)]

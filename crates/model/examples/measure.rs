@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use rag_core::{Embedder, Generator, Message, Purpose, Result, Role, Sampling};
-use rag_model::{BertEmbedder, Device, EmbedderFiles, EmbedderSpec, GgufGenerator, Pooling};
+use rag_model::{BertEmbedder, Device, EmbedderFiles, EmbedderSpec, GgufGenerator, PooledBy};
 
 fn main() -> Result<()> {
     let device = Device::best();
@@ -83,7 +83,7 @@ fn measure_embedder(folder: &Path, device: &Device) -> Result<()> {
     let spec = EmbedderSpec {
         name: "embedder".into(),
         fingerprint: "measure".into(),
-        pooling: Pooling::Mean,
+        pooling: PooledBy::Mean,
         query_prompt: String::new(),
         passage_prompt: String::new(),
         max_tokens: 512,

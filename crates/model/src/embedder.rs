@@ -7,11 +7,11 @@
 use std::path::{Path, PathBuf};
 
 use rag_core::{Embedder, Purpose, TokenCounter};
-use rayon::prelude::*;
+use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use tokenizers::{PostProcessor, Tokenizer};
 
 use crate::bert::{Bert, Config};
-use crate::catalogue::Pooling;
+use crate::catalogue::PooledBy;
 use crate::device::Device;
 use crate::fault::{Fault, OfModel, Result};
 
@@ -37,7 +37,7 @@ pub struct EmbedderSpec {
     pub name: String,
     /// Identifies weights, pooling and prompts.
     pub fingerprint: String,
-    pub pooling: Pooling,
+    pub pooling: PooledBy,
     /// Put before every query.
     pub query_prompt: String,
     /// Put before every passage.
@@ -232,13 +232,13 @@ fn batches(sequences: &[Vec<u32>]) -> Vec<Vec<usize>> {
 }
 
 /// One unit vector from the vectors of all tokens (tokens × `width`).
-fn pooled(states: &[f32], width: usize, pooling: Pooling) -> Vec<f32> {
+fn pooled(states: &[f32], width: usize, pooling: PooledBy) -> Vec<f32> {
     let mut vector = vec![0.0; width];
     let all = states.len() / width;
     let (skip, count) = match pooling {
-        Pooling::Mean => (0, all),
-        Pooling::Cls => (0, 1),
-        Pooling::LastToken => (all.saturating_sub(1), 1),
+        PooledBy::Mean => (0, all),
+        PooledBy::Cls => (0, 1),
+        PooledBy::LastToken => (all.saturating_sub(1), 1),
     };
     for state in states.chunks_exact(width).skip(skip).take(count) {
         for (sum, x) in vector.iter_mut().zip(state) {
@@ -348,7 +348,7 @@ mod tests {
         EmbedderSpec {
             name: "tiny".into(),
             fingerprint: "tiny@1".into(),
-            pooling: Pooling::Mean,
+            pooling: PooledBy::Mean,
             query_prompt: String::new(),
             passage_prompt: String::new(),
             max_tokens: 16,
@@ -390,8 +390,8 @@ mod tests {
     #[test]
     fn the_mean_is_over_all_tokens_and_the_first_is_the_first() {
         let states = [3.0, 0.0, 1.0, 4.0];
-        assert_eq!(pooled(&states, 2, Pooling::Cls), [1.0, 0.0]);
-        let mean = pooled(&states, 2, Pooling::Mean);
+        assert_eq!(pooled(&states, 2, PooledBy::Cls), [1.0, 0.0]);
+        let mean = pooled(&states, 2, PooledBy::Mean);
         assert!((mean[0] - 0.5_f32.sqrt()).abs() < 1e-6);
     }
 

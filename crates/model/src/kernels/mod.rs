@@ -9,7 +9,8 @@ mod rows;
 use std::ops::Range;
 
 use candle_core::{CpuStorage, D, InplaceOp1, Layout, Result, Storage, Tensor, bail};
-use rayon::prelude::*;
+use rayon::iter::{IndexedParallelIterator, ParallelIterator};
+use rayon::slice::{ParallelSlice, ParallelSliceMut};
 
 /// Below this many numbers, a second thread costs more than it brings.
 const WORTH_SHARING: usize = 8 * 1024;

@@ -148,7 +148,8 @@ fn page_number(line: &str) -> Option<usize> {
 mod tests {
     use rag_core::BlockKind;
 
-    use super::{super::draft::DraftBlock, *};
+    use super::super::draft::DraftBlock;
+    use super::*;
 
     fn page(lines: &[&str]) -> Draft {
         let lines = lines.iter().map(|line| (*line).to_owned());

@@ -247,7 +247,8 @@ fn heading_title(text: &str, pages: &[Page], blocks: &[Block]) -> Option<String>
 
 #[cfg(test)]
 mod tests {
-    use super::{super::draft::DraftBlock, *};
+    use super::super::draft::DraftBlock;
+    use super::*;
 
     fn page(blocks: &[(BlockKind, &str)]) -> Draft {
         Draft {
