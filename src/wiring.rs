@@ -98,7 +98,7 @@ fn embedder(config: &Config, name: &str) -> Result<Arc<dyn Embedder>> {
 /// passages and 6 from four.
 fn passage_tokens(parameters: u64) -> usize {
     if parameters < 1_000_000_000 {
-        450
+        300
     } else {
         2000
     }

@@ -21,7 +21,7 @@
 //! let text = "Revenue rose ３％ in\n2024.";
 //! let found = fold::find(text, "rose 3% in 2024").unwrap();
 //! assert_eq!(found.slice(text), "rose ３％ in\n2024");
-//! assert_eq!(found, Span::new(8, 30));
+//! assert_eq!(found, Span::new(8, 27));
 //! ```
 
 pub mod answer;

@@ -451,7 +451,7 @@ mod tests {
 
     #[test]
     fn the_same_place_keeps_its_number() {
-        let script = "The Tern was built in Bergen. Built in 1978, the Tern is old.";
+        let script = "The Tern was built in Bergen. Built in 1978, the Tern is from Bergen.";
         let (answer, _) = ask(script, "When was the Tern built?");
         assert_eq!(answer.citations.len(), 1);
         assert_eq!(answer.sentences[1].citations, [1]);

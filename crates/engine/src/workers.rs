@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -44,7 +44,13 @@ pub struct WorkerPool {
     rules: String,
     base_time: Duration,
     idle: Mutex<Vec<Worker>>,
+    /// Starts workers on a thread that lives as long as the pool: on Linux a worker is killed when
+    /// the thread that started it ends, and threads that read files come and go.
+    starter: Mutex<Option<Sender<Order>>>,
 }
+
+/// A command to start, and where to send the process.
+type Order = (Command, Sender<std::io::Result<Child>>);
 
 impl WorkerPool {
     /// Workers are `program arguments…`; `rules` is the version of the reading rules they follow.
@@ -56,6 +62,7 @@ impl WorkerPool {
             rules,
             base_time: BASE_TIME,
             idle: Mutex::default(),
+            starter: Mutex::default(),
         }
     }
 
@@ -74,8 +81,36 @@ impl WorkerPool {
             .pop();
         match idle {
             Some(worker) => Ok(worker),
-            None => Worker::start(&self.program, &self.arguments),
+            None => self.start(),
         }
+    }
+
+    fn start(&self) -> Result<Worker> {
+        let mut command = Command::new(&self.program);
+        command
+            .args(&self.arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
+        // Ctrl-C is for the caller: a worker that dies of it would look like a file that crashed it.
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        let (sender, started) = channel();
+        let mut starter = self.starter.lock().unwrap_or_else(PoisonError::into_inner);
+        let orders = starter.get_or_insert_with(|| {
+            let (orders, queue) = channel::<Order>();
+            std::thread::spawn(move || {
+                for (mut command, sender) in queue {
+                    let _ = sender.send(command.spawn());
+                }
+            });
+            orders
+        });
+        let lost = || Error::new(Code::Internal, "the thread that starts workers is gone");
+        orders.send((command, sender)).map_err(|_| lost())?;
+        let child = started.recv().map_err(|_| lost())?;
+        let failed = |cause| Error::io("start a worker process of", &self.program, cause);
+        Worker::new(child.map_err(failed)?)
     }
 
     fn put_back(&self, worker: Worker) {
@@ -121,18 +156,7 @@ struct Worker {
 }
 
 impl Worker {
-    fn start(program: &Path, arguments: &[OsString]) -> Result<Self> {
-        let mut command = Command::new(program);
-        command
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null());
-        // Ctrl-C is for the caller: a worker that dies of it would look like a file that crashed it.
-        #[cfg(unix)]
-        std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        let failed = |cause| Error::io("start a worker process of", program, cause);
-        let mut child = command.spawn().map_err(failed)?;
+    fn new(mut child: Child) -> Result<Self> {
         let (Some(requests), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(Error::new(Code::Internal, "a worker process has no pipes"));
         };
@@ -255,7 +279,7 @@ mod tests {
     fn pool(script: &str) -> WorkerPool {
         let arguments = vec!["-c".into(), script.into()];
         WorkerPool::new("/bin/sh".into(), arguments, "r".into())
-            .with_base_time(Duration::from_millis(300))
+            .with_base_time(Duration::from_secs(2))
     }
 
     #[test]
@@ -272,6 +296,25 @@ mod tests {
         let error = pool.extract(Path::new("a.pdf")).unwrap_err();
         assert!(error.fact.contains("crashed"), "{error}");
         assert!(pool.idle.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_worker_is_used_again_from_another_thread() {
+        let dir = tempfile::tempdir().unwrap();
+        let reply = dir.path().join("reply");
+        let empty = serde_json::to_string(&Reply::Document(Box::default())).unwrap();
+        std::fs::write(&reply, format!("{MARK}{empty}\n")).unwrap();
+        let script = format!("while read line; do cat '{}'; done", reply.display());
+        let pool = pool(&script);
+        let first = std::thread::scope(|scope| {
+            scope
+                .spawn(|| pool.extract(Path::new("a.md")).map(|_| ()))
+                .join()
+                .unwrap()
+        });
+        first.unwrap();
+        pool.extract(Path::new("b.md")).unwrap();
+        assert_eq!(pool.idle.lock().unwrap().len(), 1);
     }
 
     #[test]

@@ -16,9 +16,6 @@ const WORKERS: usize = 2;
 /// Stack of each, in bytes: query planning recurses, and its frames are large where it is built
 /// without optimisation.
 const STACK: usize = 8 << 20;
-/// Stack of each, in bytes: query planning recurses, and its frames are large where it is built
-/// without optimisation.
-const STACK: usize = 8 << 20;
 /// Caches, in bytes; LanceDB's defaults are 6 GiB and 1 GiB, and processes here are short-lived.
 const INDEX_CACHE: usize = 256 << 20;
 const METADATA_CACHE: usize = 64 << 20;
@@ -27,7 +24,6 @@ const METADATA_CACHE: usize = 64 << 20;
 pub(crate) fn runtime(dir: &Path) -> Result<Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
-        .thread_stack_size(STACK)
         .thread_stack_size(STACK)
         .thread_name("rag-index")
         .enable_all()

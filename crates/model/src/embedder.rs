@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use rag_core::{Embedder, Purpose, TokenCounter};
-use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
+use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator};
 use tokenizers::{PostProcessor, Tokenizer};
 
 use crate::bert::{Bert, Config};
