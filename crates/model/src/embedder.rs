@@ -15,8 +15,8 @@ use crate::catalogue::PooledBy;
 use crate::device::Device;
 use crate::fault::{Fault, OfModel, Result};
 
-/// Most tokens computed together. Measured on two cores with MiniLM: below 256 the products get
-/// slow, above 1024 the activations no longer fit the cache.
+/// Most tokens computed together. With MiniLM every bound from 128 to 1024 gave the same rate, 2600
+/// to 3000 tokens a second and core; small batches are shared out better among cores.
 const BATCH_TOKENS: usize = 512;
 
 /// The files of an embedder.

@@ -15,8 +15,8 @@ use crate::gguf::Gguf;
 use crate::sampling::Sampler;
 use crate::vocabulary::{Characters, Vocabulary};
 
-/// A model that writes. One conversation is computed at a time; what a prompt has in common with the
-/// one before it is not computed again.
+/// A model that writes. One conversation is computed at a time; a long beginning that a prompt has in
+/// common with the one before it is not computed again, which changes nothing in the answer.
 #[derive(Debug)]
 pub struct GgufGenerator {
     name: String,

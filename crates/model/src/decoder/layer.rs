@@ -8,6 +8,9 @@ use super::positions::Positions;
 use super::shape::Shape;
 use crate::kernels;
 
+/// Most memory for attention scores, in bytes; a single key head may take more.
+const SCORES: usize = 256 << 20;
+
 /// A linear map with an optional bias.
 #[derive(Debug)]
 pub(crate) struct Projection {
@@ -94,10 +97,16 @@ impl Layer {
         // The query heads that share a key head become rows of one product: nothing is repeated.
         let rows = shape.heads / shape.key_heads * tokens;
         let queries = queries.reshape((shape.key_heads, rows, shape.head))?;
-        let scores = kernels::product(&queries, &keys.t()?)?;
         let scale = 1.0 / (shape.head as f32).sqrt();
-        let weights = kernels::causal_softmax(scores, scale, tokens, start)?;
-        kernels::product(&weights, &values)?
+        let at_once = (SCORES / (rows * keys.dim(1)? * size_of::<f32>())).max(1);
+        let mut mixed = Vec::new();
+        for first in (0..shape.key_heads).step_by(at_once) {
+            let some = |x: &Tensor| x.narrow(0, first, at_once.min(shape.key_heads - first));
+            let scores = kernels::product(&some(&queries)?, &some(&keys)?.t()?)?;
+            let weights = kernels::causal_softmax(scores, scale, tokens, start)?;
+            mixed.push(kernels::product(&weights, &some(&values)?)?);
+        }
+        Tensor::cat(&mixed, 0)?
             .reshape((shape.heads, tokens, shape.head))?
             .transpose(0, 1)?
             .reshape((tokens, shape.heads * shape.head))

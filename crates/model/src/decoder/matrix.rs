@@ -1,16 +1,17 @@
 //! A weight matrix, in the form that multiplies fastest here.
 //!
-//! candle multiplies quantised blocks as they are, but only some types in some shapes have a fast
-//! kernel for many rows at once; the others run ten times slower than plain floats (`SmolLM2-135M`
-//! in `Q4_1`: 10 tokens a second). Where they all fit [`FLOAT_LIMIT`], such matrices are turned into
-//! floats when the model is loaded.
+//! candle multiplies quantised blocks as they are. On a processor only some types in some shapes
+//! have a fast kernel for many rows at once (`fast`); the others are four to ten times slower than
+//! plain floats, so for them strips of the matrix are turned into floats on the way. Types that lack
+//! a fast kernel even for one row become 8-bit weights of our own when they are loaded.
 
 use std::sync::Arc;
 
 use candle_core::quantized::{GgmlDType, QTensor};
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Result, Tensor};
+use rayon::prelude::*;
 
-use crate::kernels;
+use crate::kernels::{self, ByteMatrix};
 
 #[cfg_attr(target_arch = "x86_64", path = "fast_x86_64.rs")]
 #[cfg_attr(target_arch = "aarch64", path = "fast_aarch64.rs")]
@@ -20,66 +21,82 @@ use crate::kernels;
 )]
 mod fast;
 
-/// Most memory that matrices of slow types may take as floats, in bytes, for a whole model: enough
-/// for half a billion weights. Above it they stay as they are, slow but no larger than their file.
-pub(crate) const FLOAT_LIMIT: usize = 2 << 30;
+/// From so many rows on, turning blocks into floats costs less than multiplying blocks.
+const WORTH_FLOATS: usize = 16;
+
+/// Rows of a matrix that are floats at the same time, for each thread.
+const STRIP: usize = 128;
 
 /// A matrix of `rows` × `columns` that maps vectors of length `columns` to length `rows`.
 #[derive(Debug)]
 pub(crate) enum Matrix {
-    Blocks(Arc<QTensor>),
     Floats(Tensor),
-}
-
-/// What to do with matrices that have no fast kernel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum SlowTypes {
-    Keep,
-    Convert,
+    /// Multiplied as they are.
+    Blocks(Arc<QTensor>),
+    /// Multiplied as they are with few rows, as floats with many.
+    Strips(Arc<QTensor>),
+    /// The same, with 8-bit weights of our own.
+    Bytes(ByteMatrix),
 }
 
 impl Matrix {
-    pub(crate) fn new(tensor: QTensor, slow: SlowTypes) -> Result<Self> {
-        let device = tensor.device();
-        let convert = if device.is_cpu() {
-            slow == SlowTypes::Convert && is_slow(tensor.dtype(), tensor.shape().dims())
-        } else {
-            is_float(tensor.dtype())
-        };
-        Ok(if convert {
-            Self::Floats(tensor.dequantize(&device)?)
-        } else {
-            Self::Blocks(Arc::new(tensor))
-        })
+    pub(crate) fn new(tensor: Arc<QTensor>) -> Result<Self> {
+        let (kind, device) = (tensor.dtype(), tensor.device());
+        if matches!(kind, GgmlDType::F32 | GgmlDType::F16 | GgmlDType::BF16) {
+            return Ok(Self::Floats(tensor.dequantize(&device)?));
+        }
+        let (rows, columns) = tensor.shape().dims2()?;
+        Ok(
+            if !device.is_cpu() || fast::has_kernel(kind, rows, columns) {
+                Self::Blocks(tensor)
+            } else if suits_bytes(kind) {
+                Self::Bytes(ByteMatrix::new(&tensor.dequantize(&device)?)?)
+            } else {
+                Self::Strips(tensor)
+            },
+        )
     }
 
     /// `vectors` (n × columns, contiguous) times the transposed matrix: n × rows.
     pub(crate) fn apply(&self, vectors: &Tensor) -> Result<Tensor> {
+        let count = vectors.dim(0)?;
         match self {
-            Self::Blocks(blocks) => vectors.apply_op1_no_bwd(blocks.as_ref()),
-            Self::Floats(floats) if vectors.dim(0)? == 1 => kernels::matrix_vector(floats, vectors),
+            Self::Floats(floats) if count == 1 => kernels::matrix_vector(floats, vectors),
             Self::Floats(floats) => vectors.matmul(&floats.t()?),
+            Self::Strips(blocks) if count >= WORTH_FLOATS => {
+                let device = vectors.device();
+                in_strips(blocks.shape().dim(0)?, vectors, |start, end| {
+                    blocks.embedding(&Tensor::arange(start as u32, end as u32, device)?)
+                })
+            }
+            Self::Bytes(bytes) if count >= WORTH_FLOATS => {
+                in_strips(bytes.rows(), vectors, |start, end| bytes.floats(start, end))
+            }
+            Self::Bytes(bytes) => bytes.apply(vectors),
+            Self::Blocks(blocks) | Self::Strips(blocks) => {
+                vectors.apply_op1_no_bwd(blocks.as_ref())
+            }
         }
     }
 }
 
-/// Whether [`Matrix::new`] would convert a matrix on the processor: its type has no fast kernel.
-pub(crate) fn is_slow(kind: GgmlDType, dims: &[usize]) -> bool {
-    match dims {
-        [rows, columns] => !fast::has_kernel(kind, *rows, *columns),
-        _ => false,
-    }
+/// Types that become 8-bit weights: those of 8 bits, and those whose products candle 0.11.1 computes
+/// number by number on every processor.
+fn suits_bytes(kind: GgmlDType) -> bool {
+    use GgmlDType::{Q4_1, Q5_0, Q5_1, Q8_0, Q8_1};
+    matches!(kind, Q4_1 | Q5_0 | Q5_1 | Q8_0 | Q8_1)
 }
 
-/// Sets what becomes of slow types in a model whose slow matrices hold `weights` weights.
-pub(crate) fn policy(device: &Device, weights: usize) -> SlowTypes {
-    if device.is_cpu() && weights.saturating_mul(size_of::<f32>()) <= FLOAT_LIMIT {
-        SlowTypes::Convert
-    } else {
-        SlowTypes::Keep
-    }
-}
-
-fn is_float(kind: GgmlDType) -> bool {
-    matches!(kind, GgmlDType::F32 | GgmlDType::F16 | GgmlDType::BF16)
+/// Multiplies with a matrix of `rows` rows strip by strip; `floats` gives the rows of a strip.
+fn in_strips(
+    rows: usize,
+    vectors: &Tensor,
+    floats: impl Fn(usize, usize) -> Result<Tensor> + Sync,
+) -> Result<Tensor> {
+    let starts: Vec<usize> = (0..rows).step_by(STRIP).collect();
+    let parts = starts
+        .into_par_iter()
+        .map(|start| vectors.matmul(&floats(start, rows.min(start + STRIP))?.t()?))
+        .collect::<Result<Vec<_>>>()?;
+    Tensor::cat(&parts, 1)
 }

@@ -22,14 +22,12 @@ use self::memory::Memory;
 use self::positions::Positions;
 pub(crate) use self::shape::Shape;
 
-/// Most tokens computed at once: more gain nothing on a processor.
-const BLOCK: usize = 512;
+/// Tokens computed at once while a text is read. Blocks begin at multiples of it, always: sums of
+/// floats depend on their order, and a text has to get the same scores whatever was read before.
+const BLOCK: usize = 256;
 
-/// Most memory for the attention scores of one block, in bytes.
-const SCORES: usize = 256 << 20;
-
-/// A decoder with its state: the tokens it has seen. A later text that begins with the same tokens
-/// continues from there.
+/// A decoder with its state: the tokens it has seen. A later text that begins with the same whole
+/// blocks continues from there.
 #[derive(Debug)]
 pub(crate) struct Decoder {
     shape: Shape,
@@ -43,6 +41,8 @@ pub(crate) struct Decoder {
     memories: Vec<Memory>,
     /// The tokens whose keys and values are held. Memories may hold more; that is never read.
     seen: Vec<u32>,
+    /// How many of them were computed in whole blocks: what a later text may take over.
+    whole: usize,
 }
 
 impl Decoder {
@@ -54,7 +54,8 @@ impl Decoder {
     pub(crate) fn shared(&self, tokens: &[u32]) -> usize {
         let same = self.seen.iter().zip(tokens).take_while(|(a, b)| a == b);
         // The scores after the last token are never held.
-        same.count().min(tokens.len().saturating_sub(1))
+        let same = same.count().min(tokens.len().saturating_sub(1));
+        same.min(self.whole) / BLOCK * BLOCK
     }
 
     /// Reads `tokens` (at least one) from the start of a text and gives the score of every token
@@ -64,16 +65,17 @@ impl Decoder {
         tokens: &[u32],
         keep_going: &mut dyn FnMut() -> bool,
     ) -> Result<Option<Vec<f32>>> {
-        self.seen.truncate(self.shared(tokens));
+        self.whole = self.shared(tokens);
+        self.seen.truncate(self.whole);
         let mut last = None;
-        while self.seen.len() < tokens.len() {
+        for block in tokens[self.whole..].chunks(BLOCK) {
             if !keep_going() {
                 return Ok(None);
             }
-            let start = self.seen.len();
-            let room = SCORES / (self.shape.heads * tokens.len() * size_of::<f32>());
-            let end = tokens.len().min(start + room.clamp(16, BLOCK));
-            last = Some(self.block(&tokens[start..end])?);
+            last = Some(self.block(block)?);
+            if block.len() == BLOCK {
+                self.whole = self.seen.len();
+            }
         }
         last.map(|x| self.scores(&x)).transpose()
     }

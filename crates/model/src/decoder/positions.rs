@@ -36,11 +36,13 @@ impl Positions {
         })
     }
 
-    /// Makes the tables reach `count` positions.
+    /// Makes the tables reach at least `count` positions.
     pub(crate) fn reach(&mut self, count: usize, device: &Device) -> Result<()> {
-        if count <= self.cosines.dim(0)? {
+        let held = self.cosines.dim(0)?;
+        if count <= held {
             return Ok(());
         }
+        let count = count.max(2 * held); // so that a long text does not rebuild them at every step
         let angles = || {
             let turns = &self.turns;
             (0..count).flat_map(move |p| turns.iter().map(move |turn| p as f64 * turn))

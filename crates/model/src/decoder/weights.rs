@@ -6,7 +6,7 @@ use candle_core::Device;
 use candle_core::quantized::QTensor;
 
 use super::layer::{Layer, Projection};
-use super::matrix::{self, Matrix, SlowTypes};
+use super::matrix::Matrix;
 use super::memory::Memory;
 use super::positions::Positions;
 use super::{Decoder, Shape};
@@ -18,17 +18,14 @@ impl Decoder {
     pub(crate) fn load(gguf: &mut Gguf, device: &Device) -> Result<Self> {
         let shape = Shape::read(gguf)?;
         let mut source = Source {
-            slow: matrix::policy(device, slow_weights(gguf)),
             model: gguf.label(),
             gguf,
             device,
         };
         let table = Arc::new(source.required("token_embd.weight")?);
-        // The output is applied to one row at a time, where blocks are read faster than floats.
-        let output = match source.optional("output.weight")? {
-            Some(own) => Matrix::new(own, SlowTypes::Keep).of(&source.model)?,
-            None => Matrix::Blocks(Arc::clone(&table)),
-        };
+        let output = source.optional("output.weight")?;
+        let output = output.map_or_else(|| Arc::clone(&table), Arc::new);
+        let output = Matrix::new(output).of(&source.model)?;
         let factors = match source.vector("rope_freqs.weight")? {
             Some(factors) => Some(factors.to_vec1::<f32>().of(&source.model)?),
             None => None,
@@ -52,27 +49,15 @@ impl Decoder {
             positions,
             memories,
             seen: Vec::new(),
+            whole: 0,
         })
     }
 }
 
-/// Number of weights in matrices without a fast kernel.
-fn slow_weights(gguf: &Gguf) -> usize {
-    gguf.content
-        .tensor_infos
-        .iter()
-        .filter(|(name, info)| {
-            name.starts_with("blk.") && matrix::is_slow(info.ggml_dtype, info.shape.dims())
-        })
-        .map(|(_, info)| info.shape.elem_count())
-        .sum()
-}
-
-/// Where the tensors come from and how they are wanted.
+/// Where the tensors come from.
 struct Source<'a> {
     gguf: &'a mut Gguf,
     device: &'a Device,
-    slow: SlowTypes,
     model: String,
 }
 
@@ -103,7 +88,7 @@ impl Source<'_> {
 
     fn matrix(&mut self, name: &str) -> Result<Matrix> {
         let tensor = self.required(name)?;
-        Matrix::new(tensor, self.slow).of(&self.model)
+        Matrix::new(Arc::new(tensor)).of(&self.model)
     }
 
     fn required_vector(&mut self, name: &str) -> Result<candle_core::Tensor> {

@@ -1,9 +1,10 @@
 //! Steps that candle does slowly on a processor, done row by row over plain slices.
 //!
 //! Matrix products stay candle's. What is here runs in place, in parallel, and so that the compiler
-//! turns it into vector instructions; `rows` holds the arithmetic. On another device each step is
-//! candle's own.
+//! turns it into vector instructions; `rows` holds the arithmetic, `bytes` that of 8-bit weights. On
+//! another device each step is candle's own.
 
+mod bytes;
 mod rows;
 
 use std::ops::Range;
@@ -11,6 +12,8 @@ use std::ops::Range;
 use candle_core::{CpuStorage, D, InplaceOp1, Layout, Result, Storage, Tensor, bail};
 use rayon::iter::{IndexedParallelIterator, ParallelIterator};
 use rayon::slice::{ParallelSlice, ParallelSliceMut};
+
+pub(crate) use bytes::ByteMatrix;
 
 /// Below this many numbers, a second thread costs more than it brings.
 const WORTH_SHARING: usize = 8 * 1024;
