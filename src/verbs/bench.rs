@@ -103,8 +103,8 @@ fn prompt(generator: &dyn Generator, tokens: usize) -> rag_core::Result<Vec<Mess
         }]
     };
     let base = generator.prompt_tokens(&message(1))?;
-    let each = (generator.prompt_tokens(&message(11))? - base).max(10) as f64 / 10.0;
-    let times = (tokens.saturating_sub(base) as f64 / each) as usize;
+    let ten = (generator.prompt_tokens(&message(11))? - base).max(10);
+    let times = tokens.saturating_sub(base) * 10 / ten;
     Ok(message(times + 1))
 }
 

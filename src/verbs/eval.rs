@@ -33,20 +33,20 @@ pub(crate) fn run(config: &Config, options: &Eval, printer: &mut Printer) -> any
     stop_on_interrupt(engine.stop_switch())?;
     let mut meter = Meter::new(printer.is_watched());
     let report = engine.ingest(&documents(&options.dir)?, &mut |event| {
-        meter.take(event, printer)
+        meter.take(event, printer);
     })?;
     drop(meter);
-    let mut printed = Ok(());
+    let mut output = Ok(());
     let metrics = engine.evaluate(
         &evaluation,
         &mut |EvalEvent::Asked { id, hits, took_ms }| {
-            if options.details && printed.is_ok() {
+            if options.details && output.is_ok() {
                 let row = json!({ "id": id, "hits": HitRow::rows(hits), "took_ms": took_ms });
-                printed = printer.value(&row);
+                output = printer.value(&row);
             }
         },
     )?;
-    printed?;
+    output?;
     if printer.is_json() || options.details {
         printer.value(&json!({
             "dir": options.dir, "mode": mode, "metrics": metrics,

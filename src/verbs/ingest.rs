@@ -151,7 +151,7 @@ fn summary(report: &Report) -> Vec<String> {
         size(totals.bytes),
         totals.chunks,
         totals.embedded,
-        size((totals.bytes as f64 / seconds) as u64),
+        size(totals.bytes * 1000 / report.took_ms.max(1)),
         totals.tokens as f64 / seconds,
     ));
     lines

@@ -144,7 +144,7 @@ fn pull(
         }
         let bar = bar(printer);
         let model = shelf.pull(entry, &from, &mut |progress| {
-            follow(&bar, printer, progress)
+            follow(&bar, printer, progress);
         });
         bar.finish_and_clear();
         let model = model?;

@@ -1,5 +1,6 @@
 //! Ask: retrieve, prompt, generate, and check every sentence against the sources before it is shown.
 
+use std::fmt::Write;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -322,7 +323,7 @@ impl<'a, 'e> Draft<'a, 'e> {
         let spaced = !text.chars().next_back().is_some_and(is_unspaced);
         let mut shown = format!("{gap}{text}{}", if spaced { " " } else { "" });
         for n in &numbers {
-            shown.push_str(&format!("[{n}]"));
+            let _ = write!(shown, "[{n}]");
         }
         if numbers.is_empty() {
             shown.push_str(UNSUPPORTED_MARK);

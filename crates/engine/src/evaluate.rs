@@ -138,8 +138,8 @@ fn score(ranks: &[Option<usize>], empty: usize, mut times: Vec<f64>) -> Metrics 
     let all = ranks.len().max(1) as f64;
     let within = |k: usize| ranks.iter().flatten().filter(|rank| **rank < k).count() as f64 / all;
     times.sort_by(f64::total_cmp);
-    let percentile = |share: f64| {
-        let at = (times.len() as f64 * share) as usize;
+    let percentile = |hundredth: usize| {
+        let at = times.len() * hundredth / 100;
         times
             .get(at.min(times.len().saturating_sub(1)))
             .copied()
@@ -158,8 +158,8 @@ fn score(ranks: &[Option<usize>], empty: usize, mut times: Vec<f64>) -> Metrics 
             .sum::<f64>()
             / all,
         zero: empty as f64 / all,
-        p50_ms: percentile(0.5),
-        p95_ms: percentile(0.95),
+        p50_ms: percentile(50),
+        p95_ms: percentile(95),
     }
 }
 
@@ -249,7 +249,14 @@ mod tests {
             metrics.recall_at_10,
             metrics.zero,
         ];
-        assert_eq!(scores, [0.25, 0.5, 0.75, 0.25]);
+        let expected = [0.25, 0.5, 0.75, 0.25];
+        assert!(
+            scores
+                .iter()
+                .zip(expected)
+                .all(|(a, b)| (a - b).abs() < 1e-9),
+            "{scores:?}"
+        );
         assert!((metrics.mrr - (1.0 + 0.5 + 0.125) / 4.0).abs() < 1e-9);
         assert!((metrics.p50_ms - 2.0).abs() < 1e-9);
     }

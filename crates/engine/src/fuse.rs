@@ -42,9 +42,11 @@ pub fn fuse(words: Vec<Found>, vector: Vec<Found>, weights: Fused) -> Vec<Hit> {
             note(&mut hits[at].why, Reason { rank, score });
         }
     };
-    add(words, weights.words, |why, reason| why.words = Some(reason));
+    add(words, weights.words, |why, reason| {
+        why.words = Some(reason);
+    });
     add(vector, weights.vector, |why, reason| {
-        why.vector = Some(reason)
+        why.vector = Some(reason);
     });
     hits.sort_by(|a, b| b.score.total_cmp(&a.score));
     hits

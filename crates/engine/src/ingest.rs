@@ -130,9 +130,9 @@ impl Ingest<'_> {
                 Err(cause) => {
                     // The file is there: what is known of it is not proven gone.
                     let spared = file.absolute.clone();
-                    scopes
-                        .iter_mut()
-                        .for_each(|scope| scope.spared.push(spared.clone()));
+                    for scope in &mut scopes {
+                        scope.spared.push(spared.clone());
+                    }
                     progress.row(
                         row_of(
                             &file,

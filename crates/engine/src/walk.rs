@@ -261,7 +261,7 @@ mod tests {
         std::fs::create_dir(top.join("sub")).unwrap();
         std::fs::write(top.join("sub/b.md"), "b").unwrap();
         let roots = [top.display().to_string()];
-        let whole = walk(&[top.clone()], &roots, 100).unwrap();
+        let whole = walk(std::slice::from_ref(&top), &roots, 100).unwrap();
         let part = walk(&[top.join("sub")], &roots, 100).unwrap();
         let file = walk(&[top.join("sub/b.md")], &roots, 100).unwrap();
         assert_eq!(names(&whole), ["sub/b.md"]);

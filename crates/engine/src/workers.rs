@@ -17,7 +17,7 @@ use rag_core::{Code, Document, Error, Extractor, Result};
 use serde::{Deserialize, Serialize};
 
 /// Time a file may take: this much, and more for each MiB.
-const BASE_TIME: Duration = Duration::from_secs(60);
+const BASE_TIME: Duration = Duration::from_mins(1);
 const TIME_PER_MIB: Duration = Duration::from_secs(2);
 /// Address space of a worker. Set on Linux; macOS accepts the limit and does not hold to it.
 const MEMORY: u64 = 4 << 30;
@@ -95,7 +95,7 @@ impl WorkerPool {
         // Ctrl-C is for the caller: a worker that dies of it would look like a file that crashed it.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        let (sender, started) = channel();
+        let (sender, child) = channel();
         let mut starter = self.starter.lock().unwrap_or_else(PoisonError::into_inner);
         let orders = starter.get_or_insert_with(|| {
             let (orders, queue) = channel::<Order>();
@@ -108,7 +108,7 @@ impl WorkerPool {
         });
         let lost = || Error::new(Code::Internal, "the thread that starts workers is gone");
         orders.send((command, sender)).map_err(|_| lost())?;
-        let child = started.recv().map_err(|_| lost())?;
+        let child = child.recv().map_err(|_| lost())?;
         let failed = |cause| Error::io("start a worker process of", &self.program, cause);
         Worker::new(child.map_err(failed)?)
     }
@@ -137,7 +137,7 @@ impl Extractor for WorkerPool {
                     Reply::Failure(failure) => Err(failure.into()),
                 }
             }
-            Err(loss) => Err(worker.bury(loss, limit)),
+            Err(loss) => Err(worker.bury(&loss, limit)),
         }
     }
 }
@@ -195,7 +195,7 @@ impl Worker {
     }
 
     /// Ends the worker and says what its end means for the file.
-    fn bury(mut self, loss: Loss, limit: Duration) -> Error {
+    fn bury(mut self, loss: &Loss, limit: Duration) -> Error {
         let _ = self.child.kill();
         let status = self.child.wait();
         match loss {
