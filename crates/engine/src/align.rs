@@ -10,12 +10,13 @@ use rag_core::Span;
 use rag_core::fold::is_unspaced;
 
 /// Share of a sentence's terms, by weight, that its support must hold.
-const COVERED: f32 = 0.5;
+const COVERED: f32 = 0.35;
 /// The same for terms that are not in the question: the answer proper.
 const NOVEL: f32 = 0.6;
 /// The same for what the sentence takes from the question: the passage must speak of it.
 const TAKEN: f32 = 0.5;
-/// For a sentence that only repeats the question, all but everything must be there.
+/// A sentence that adds nothing to the question must be held whole, and repeat most of the question:
+/// it says yes to it. A fragment of the question is no answer.
 const ECHO: f32 = 0.8;
 
 /// Terms by which an answer speaks of itself (“the answer is”, “according to the passage”), stemmed.
@@ -125,7 +126,7 @@ impl Evidence {
         for place in &self.places {
             let covered = self.held(&wanted, place);
             let enough = if novel.is_empty() {
-                covered >= ECHO
+                covered >= ECHO && self.share(&self.question, &wanted) >= ECHO
             } else {
                 covered >= COVERED
                     && (taken.is_empty()
@@ -338,6 +339,20 @@ mod tests {
             "The fare to Holm is 9.00.",
         );
         assert_eq!(found, Some("| Holm | 9.00 |"));
+    }
+
+    #[test]
+    fn a_fragment_of_the_question_is_no_answer() {
+        let passage = "Captain Anton Reyes commands the Petrel.";
+        let salary = "What is the salary of Captain Anton Reyes?";
+        assert_eq!(quote(salary, &[passage], "Captain Anton Reyes."), None);
+        let commands = "Does Captain Anton Reyes command the Petrel?";
+        let yes = quote(
+            commands,
+            &[passage],
+            "Captain Anton Reyes commands the Petrel.",
+        );
+        assert_eq!(yes, Some(passage));
     }
 
     #[test]

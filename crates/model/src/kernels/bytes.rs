@@ -6,7 +6,8 @@
 //! meet at a barrier after every product, which on a busy machine makes them ten times slower.
 
 use candle_core::{Device, Result, Tensor};
-use rayon::prelude::*;
+use rayon::iter::{IndexedParallelIterator, ParallelIterator};
+use rayon::slice::{ParallelSlice, ParallelSliceMut};
 
 use super::{WORTH_SHARING, floats, nth};
 
