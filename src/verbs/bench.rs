@@ -47,8 +47,11 @@ pub(crate) fn run(config: &Config, options: &Bench, printer: &mut Printer) -> an
     };
     let mut first: Option<f64> = None;
     let asked = Instant::now();
-    let run = generator.generate(&prompt, &sampling, &mut |_| {
-        first.get_or_insert_with(|| asked.elapsed().as_secs_f64() * 1000.0);
+    let run = generator.generate(&prompt, &sampling, &mut |piece| {
+        // Empty pieces are signs of life while the prompt is read.
+        if !piece.is_empty() {
+            first.get_or_insert_with(|| asked.elapsed().as_secs_f64() * 1000.0);
+        }
         ControlFlow::Continue(())
     })?;
     let weights = std::fs::metadata(&file).map_or(0, |meta| meta.len()) as f64;

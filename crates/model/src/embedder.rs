@@ -14,6 +14,7 @@ use crate::bert::{Bert, Config};
 use crate::catalogue::PooledBy;
 use crate::device::Device;
 use crate::fault::{Fault, OfModel, Result};
+use crate::kernels;
 
 /// Most tokens computed together. With MiniLM every bound from 128 to 1024 gave the same rate, 2600
 /// to 3000 tokens a second and core; small batches are shared out better among cores.
@@ -56,8 +57,7 @@ pub struct BertEmbedder {
     spec: EmbedderSpec,
     tokenizer: Tokenizer,
     bert: Bert,
-    /// Whether batches may run side by side.
-    parallel: bool,
+    device: candle_core::Device,
     /// Tokens that the tokenizer puts around every text.
     special: usize,
     /// Tokens of the longer prompt.
@@ -92,7 +92,7 @@ impl BertEmbedder {
         let mut embedder = Self {
             tokenizer,
             bert,
-            parallel: device.inner().is_cpu(),
+            device: device.inner().clone(),
             special,
             prompt: 0,
             spec,
@@ -188,8 +188,8 @@ impl Embedder for BertEmbedder {
             let ids: Vec<&[u32]> = batch.iter().map(|i| sequences[*i].as_slice()).collect();
             self.vectors(&ids)
         };
-        let computed: candle_core::Result<Vec<_>> = if self.parallel {
-            batches.par_iter().map(run).collect()
+        let computed: candle_core::Result<Vec<_>> = if self.device.is_cpu() {
+            kernels::among_workers(&self.device, || batches.par_iter().map(run).collect())
         } else {
             batches.iter().map(run).collect()
         };

@@ -97,18 +97,34 @@ impl Layer {
         // The query heads that share a key head become rows of one product: nothing is repeated.
         let rows = shape.heads / shape.key_heads * tokens;
         let queries = queries.reshape((shape.key_heads, rows, shape.head))?;
-        let scale = 1.0 / (shape.head as f32).sqrt();
-        let at_once = (SCORES / (rows * keys.dim(1)? * size_of::<f32>())).max(1);
-        let mut mixed = Vec::new();
-        for first in (0..shape.key_heads).step_by(at_once) {
-            let some = |x: &Tensor| x.narrow(0, first, at_once.min(shape.key_heads - first));
-            let scores = kernels::product(&some(&queries)?, &some(&keys)?.t()?)?;
-            let weights = kernels::causal_softmax(scores, scale, tokens, start)?;
-            mixed.push(kernels::product(&weights, &some(&values)?)?);
-        }
-        Tensor::cat(&mixed, 0)?
+        mix(&queries, &keys, &values, tokens, start)?
             .reshape((shape.heads, tokens, shape.head))?
             .transpose(0, 1)?
             .reshape((tokens, shape.heads * shape.head))
     }
+}
+
+/// The values that each query looks for: for queries (key heads × rows × head) of `tokens` tokens
+/// from position `start` on, and the keys and values up to the last of them.
+fn mix(
+    queries: &Tensor,
+    keys: &Tensor,
+    values: &Tensor,
+    tokens: usize,
+    start: usize,
+) -> Result<Tensor> {
+    let (key_heads, rows, head) = queries.dims3()?;
+    let scale = 1.0 / (head as f32).sqrt();
+    if tokens == 1 && queries.device().is_cpu() {
+        return kernels::attend_once(queries, keys, values, scale);
+    }
+    let at_once = (SCORES / (rows * keys.dim(1)? * size_of::<f32>())).max(1);
+    let mut mixed = Vec::new();
+    for first in (0..key_heads).step_by(at_once) {
+        let some = |x: &Tensor| x.narrow(0, first, at_once.min(key_heads - first));
+        let scores = kernels::product(&some(queries)?, &some(keys)?.t()?)?;
+        let weights = kernels::causal_softmax(scores, scale, tokens, start)?;
+        mixed.push(kernels::product(&weights, &some(values)?)?);
+    }
+    Tensor::cat(&mixed, 0)
 }

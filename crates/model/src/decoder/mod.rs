@@ -21,6 +21,7 @@ use self::matrix::Matrix;
 use self::memory::Memory;
 use self::positions::Positions;
 pub(crate) use self::shape::Shape;
+use crate::kernels;
 
 /// Tokens computed at once while a text is read. Blocks begin at multiples of it, always: sums of
 /// floats depend on their order, and a text has to get the same scores whatever was read before.
@@ -88,15 +89,20 @@ impl Decoder {
 
     /// The hidden state after each of `tokens`, which follow those already seen.
     fn block(&mut self, tokens: &[u32]) -> Result<Tensor> {
+        let device = self.device.clone();
+        let x = kernels::among_workers(&device, || self.forward(tokens))?;
+        self.seen.extend_from_slice(tokens);
+        Ok(x)
+    }
+
+    fn forward(&mut self, tokens: &[u32]) -> Result<Tensor> {
         let start = self.seen.len();
         let reach = (start + tokens.len()).next_multiple_of(BLOCK);
         self.positions.reach(reach, &self.device)?;
-        let ids = Tensor::new(tokens, &self.device)?;
-        let mut x = self.table.embedding(&ids)?;
+        let mut x = self.table.embedding(&Tensor::new(tokens, &self.device)?)?;
         for (layer, memory) in self.layers.iter().zip(&mut self.memories) {
             x = layer.forward(&x, start, &self.shape, &self.positions, memory)?;
         }
-        self.seen.extend_from_slice(tokens);
         Ok(x)
     }
 

@@ -1,22 +1,34 @@
 //! Steps that candle does slowly on a processor, done row by row over plain slices.
 //!
 //! Matrix products stay candle's. What is here runs in place, in parallel, and so that the compiler
-//! turns it into vector instructions; `rows` holds the arithmetic, `bytes` that of 8-bit weights. On
-//! another device each step is candle's own.
+//! turns it into vector instructions; `rows` holds the arithmetic, `bytes` that of 8-bit weights,
+//! `attention` that of a single token. On another device each step is candle's own.
 
+mod attention;
 mod bytes;
 mod rows;
 
 use std::ops::Range;
 
-use candle_core::{CpuStorage, D, InplaceOp1, Layout, Result, Storage, Tensor, bail};
+use candle_core::{CpuStorage, D, Device, InplaceOp1, Layout, Result, Storage, Tensor, bail};
 use rayon::iter::{IndexedParallelIterator, ParallelIterator};
 use rayon::slice::{ParallelSlice, ParallelSliceMut};
 
+pub(crate) use attention::attend_once;
 pub(crate) use bytes::ByteMatrix;
 
 /// Below this many numbers, a second thread costs more than it brings.
 const WORTH_SHARING: usize = 8 * 1024;
+
+/// Runs `work` on one of the threads that share the parallel steps. From outside, every single step
+/// would have to wake them and wait to be woken: hundreds of times for one token.
+pub(crate) fn among_workers<T: Send>(device: &Device, work: impl FnOnce() -> T + Send) -> T {
+    if device.is_cpu() {
+        rayon::scope(|_| work())
+    } else {
+        work()
+    }
+}
 
 /// `a` times `b`, batch by batch (batch × n × k, batch × k × m).
 pub(crate) fn product(a: &Tensor, b: &Tensor) -> Result<Tensor> {
@@ -174,12 +186,7 @@ pub(crate) fn causal_softmax(
 }
 
 /// Minus infinity where a token would look into its future, else 0: tokens × `width`.
-fn future(
-    tokens: usize,
-    start: usize,
-    width: usize,
-    device: &candle_core::Device,
-) -> Result<Tensor> {
+fn future(tokens: usize, start: usize, width: usize, device: &Device) -> Result<Tensor> {
     let mask: Vec<f32> = (0..tokens)
         .flat_map(|t| {
             (0..width).map(move |p| {
@@ -245,8 +252,6 @@ fn floats<'a>(storage: &'a Storage, layout: &Layout) -> Result<&'a [f32]> {
 
 #[cfg(test)]
 mod tests {
-    use candle_core::Device;
-
     use super::*;
     use crate::testing::noise;
 

@@ -13,6 +13,13 @@ pub(super) fn add(row: &mut [f32], other: &[f32]) {
     }
 }
 
+/// `row` += `other` × `factor`.
+pub(super) fn add_times(row: &mut [f32], other: &[f32], factor: f32) {
+    for (a, b) in row.iter_mut().zip(other) {
+        *a += b * factor;
+    }
+}
+
 /// Sum of products.
 pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
     // Four independent sums hide the latency of an addition.
