@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help build demo test bench models lint clean-demo need-tools need-protoc own-cache
+.PHONY: help build demo test unit bench models lint clean-demo need-tools need-protoc own-cache
 
 # Outside the clone, so that a second clone builds in seconds.
 CARGO_TARGET_DIR ?= $(HOME)/.cache/rag/target
@@ -66,6 +66,11 @@ test: lint ## lint, fetch the starter models, run every test
 	RAG_TEST_MODELS=$$(dirname "$$model"); \
 	export RAG_TEST_MODELS; \
 	$(LINTED); set -x; cargo test --workspace --locked
+
+# Always with the whole workspace: `cargo test -p` picks other features for what the crates share, and
+# builds it again.
+unit: need-tools need-protoc own-cache ## unit tests alone, for quick turns: make unit ONLY=fold
+	cargo test --workspace --lib --locked -- $(ONLY)
 
 bench: models ## measure splitting and the models on this machine
 	cargo bench --profile dev --bench pure --locked
