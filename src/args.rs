@@ -60,8 +60,8 @@ pub(crate) struct Ingest {
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
 
-    /// Embedding model for a new knowledge base
-    #[arg(long, value_name = "NAME", env = "RAG_EMBEDDER")]
+    /// Embedding model for a new knowledge base [env: `RAG_EMBEDDER`]
+    #[arg(long, value_name = "NAME")]
     pub(crate) embedder: Option<String>,
 }
 
@@ -193,7 +193,8 @@ pub(crate) struct Eval {
     #[arg(long)]
     pub(crate) details: bool,
 
-    #[arg(long, value_name = "NAME", env = "RAG_EMBEDDER")]
+    /// Embedding model for the folder's first run [env: `RAG_EMBEDDER`]
+    #[arg(long, value_name = "NAME")]
     pub(crate) embedder: Option<String>,
 }
 

@@ -1,5 +1,6 @@
 //! The configuration, resolved: flag, then environment, then config.toml, then default.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
@@ -15,6 +16,8 @@ pub(crate) struct Config {
     /// Folder of the models; `RAG_MODELS` lets several homes share one.
     pub(crate) models: PathBuf,
     pub(crate) kb: String,
+    /// From the environment or the file.
+    embedder: Option<String>,
     file: File,
 }
 
@@ -40,9 +43,9 @@ impl Config {
             None => data_dir()?,
         };
         let file = read_file(&home.join("config.toml"))?;
-        let models = std::env::var_os("RAG_MODELS")
-            .filter(|value| !value.is_empty())
-            .map_or_else(|| home.join("models"), PathBuf::from);
+        let models = variable("RAG_MODELS").map_or_else(|| home.join("models"), PathBuf::from);
+        // For new knowledge bases only: those that exist keep the embedder they were made with.
+        let embedder = variable("RAG_EMBEDDER").and_then(|value| value.into_string().ok());
         Ok(Self {
             models,
             kb: args
@@ -51,6 +54,7 @@ impl Config {
                 .or_else(|| file.kb.clone())
                 .unwrap_or_else(|| KB.to_owned()),
             home,
+            embedder: embedder.or_else(|| file.embedder.clone()),
             file,
         })
     }
@@ -62,13 +66,18 @@ impl Config {
 
     /// The embedder for a new knowledge base; `flag` wins.
     pub(crate) fn embedder<'a>(&'a self, flag: Option<&'a str>) -> &'a str {
-        flag.or(self.file.embedder.as_deref()).unwrap_or(EMBEDDER)
+        flag.or(self.embedder.as_deref()).unwrap_or(EMBEDDER)
     }
 
     /// The language model; `flag` wins.
     pub(crate) fn model<'a>(&'a self, flag: Option<&'a str>) -> &'a str {
         flag.or(self.file.model.as_deref()).unwrap_or(MODEL)
     }
+}
+
+/// An environment variable; an empty one counts as none.
+fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
 fn data_dir() -> rag_core::Result<PathBuf> {

@@ -40,19 +40,16 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args, printer: &mut Printer) -> anyhow::Result<Exit> {
-    if matches!(args.verb, Verb::Extract) {
-        return verbs::extract::run();
-    }
-    let config = Config::resolve(&args)?;
+    let config = Config::resolve(&args);
     match args.verb {
-        Verb::Ingest(options) => verbs::ingest::run(&config, &options, printer),
-        Verb::Search(options) => verbs::search::run(&config, &options, printer),
-        Verb::Ask(options) => verbs::ask::run(&config, &options, printer),
-        Verb::Status => verbs::status::run(&config, printer),
-        Verb::Forget(options) => verbs::forget::run(&config, &options, printer),
-        Verb::Models(options) => verbs::models::run(&config, &options, printer),
-        Verb::Eval(options) => verbs::eval::run(&config, &options, printer),
-        Verb::Bench(options) => verbs::bench::run(&config, &options, printer),
-        Verb::Extract => Ok(Exit::Done),
+        Verb::Ingest(options) => verbs::ingest::run(&config?, &options, printer),
+        Verb::Search(options) => verbs::search::run(&config?, &options, printer),
+        Verb::Ask(options) => verbs::ask::run(&config?, &options, printer),
+        Verb::Status => verbs::status::run(&config?, printer),
+        Verb::Forget(options) => verbs::forget::run(&config?, &options, printer),
+        Verb::Models(options) => verbs::models::run(&config?, &options, printer),
+        Verb::Eval(options) => verbs::eval::run(&config?, &options, printer),
+        Verb::Bench(options) => verbs::bench::run(&config?, &options, printer),
+        Verb::Extract => verbs::extract::run(),
     }
 }

@@ -1,9 +1,6 @@
 //! The terminal: the one place that prints. Data goes to stdout, talk to stderr, and what comes from
 //! files and models is made harmless before a terminal sees it.
 
-#![allow(clippy::print_stderr)]
-
-use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -45,7 +42,10 @@ impl Printer {
 
     /// Prints one JSON value on a line of its own.
     pub(crate) fn value(&mut self, value: &impl Serialize) -> io::Result<()> {
-        let line = serde_json::to_string(value)?;
+        let mut line = serde_json::to_string(value)?;
+        if self.stdout_is_terminal {
+            line = written_out(&line, |c| format!("\\u{:04x}", u32::from(c)));
+        }
         let mut out = self.out.lock();
         writeln!(out, "{line}")?;
         out.flush()
@@ -70,21 +70,20 @@ impl Printer {
 
     /// Says something on stderr.
     pub(crate) fn say(&mut self, text: &str) {
-        if self.stderr_is_terminal {
-            eprintln!("{}", harmless(text));
+        let text = if self.stderr_is_terminal {
+            harmless(text)
         } else {
-            eprintln!("{text}");
-        }
+            text.to_owned()
+        };
+        // Where nobody listens any more, nothing is lost by not saying it.
+        let _ = writeln!(io::stderr().lock(), "{text}");
     }
 
     /// Reports an error: the fact and its causes, then what to do. Under `--json` the same on stdout.
     pub(crate) fn error(&mut self, error: &anyhow::Error) -> Exit {
-        let is_closed = |cause: &(dyn std::error::Error + 'static)| {
-            cause
-                .downcast_ref::<io::Error>()
-                .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
-        };
-        if error.chain().any(is_closed) {
+        // Only writing to stdout gives a bare I/O error; a closed socket has one of ours around it.
+        let is_closed = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
+        if error.downcast_ref::<io::Error>().is_some_and(is_closed) {
             return Exit::Done; // whoever read the output has seen enough
         }
         let known = error.downcast_ref::<Error>();
@@ -100,14 +99,11 @@ impl Printer {
             self.say(&format!("\nhint: {hint}"));
         }
         if self.json {
-            let failure = known.map_or_else(
-                || Failure {
-                    code: Code::Internal,
-                    message: causes.join(": "),
-                    hint: None,
-                },
-                Failure::from,
-            );
+            let failure = Failure {
+                code: known.map_or(Code::Internal, |error| error.code),
+                message: causes.join(": "),
+                hint: known.and_then(|error| error.hint.clone()),
+            };
             let _ = self.value(&serde_json::json!({ "error": failure }));
         }
         Exit::Error
@@ -115,19 +111,32 @@ impl Printer {
 }
 
 /// `text` with everything that could drive a terminal or deceive its reader written out: control
-/// characters but line feed and tab, direction marks and zero-width characters.
+/// characters but line feed and tab, direction marks and characters that can't be seen.
 pub(crate) fn harmless(text: &str) -> String {
+    written_out(text, |c| format!("\\u{{{:x}}}", u32::from(c)))
+}
+
+/// A name on one line: harmless, and with line feeds and tabs written out too.
+pub(crate) fn name(text: &str) -> String {
+    text.replace('\n', "\\n").replace('\t', "\\t")
+}
+
+fn written_out(text: &str, write: impl Fn(char) -> String) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        let hidden = matches!(c,
-            '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}');
-        if hidden || (c.is_control() && !matches!(c, '\n' | '\t')) {
-            let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
+        if (c.is_control() && !matches!(c, '\n' | '\t')) || is_unseen(c) {
+            out.push_str(&write(c));
         } else {
             out.push(c);
         }
     }
     out
+}
+
+fn is_unseen(c: char) -> bool {
+    matches!(c,
+        '\u{AD}' | '\u{61C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}'
+        | '\u{2060}'..='\u{2069}' | '\u{FEFF}' | '\u{E0000}'..='\u{E007F}')
 }
 
 /// Flips `stop` on Ctrl-C; a second Ctrl-C ends the program at once.

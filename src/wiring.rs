@@ -40,14 +40,10 @@ pub(crate) fn embedder_for_writing(
     }
 }
 
-/// The embedder that the knowledge base was made with, unless `flag` names another.
-pub(crate) fn embedder_for_reading(
-    config: &Config,
-    flag: Option<&str>,
-) -> Result<Arc<dyn Embedder>> {
+/// The embedder that the knowledge base was made with.
+pub(crate) fn embedder_for_reading(config: &Config) -> Result<Arc<dyn Embedder>> {
     let kb = KnowledgeBase::new(&config.home, &config.kb)?;
-    let name = kb.embedder()?;
-    embedder(config, flag.unwrap_or(&name))
+    embedder(config, &kb.embedder()?)
 }
 
 fn embedder(config: &Config, name: &str) -> Result<Arc<dyn Embedder>> {
@@ -107,7 +103,7 @@ fn passage_tokens(parameters: u64) -> usize {
 /// An engine that can answer.
 pub(crate) fn answering_engine(config: &Config, flag: Option<&str>) -> Result<Engine> {
     // The store first: a question to a knowledge base that is not there should not load a model.
-    let embedder = embedder_for_reading(config, None)?;
+    let embedder = embedder_for_reading(config)?;
     let parameters = rag_model::inspect(&generator_file(config, flag)?)?.parameters;
     let settings = Settings {
         passage_tokens: passage_tokens(parameters),

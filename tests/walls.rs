@@ -14,7 +14,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("model", &["core"]),
     ("index", &["core"]),
     ("engine", &["core", "text", "index"]),
-    (BINARY, &["core", "text", "model", "index", "engine"]),
+    (BINARY, &["core", "text", "model", "engine"]),
 ];
 
 /// The root package has no folder in `crates/`.

@@ -1,11 +1,11 @@
 //! `rag eval`: ingests a folder with a question set and scores the search.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context;
 use rag_core::wire::HitRow;
-use rag_core::{Code, Error, Mode};
-use rag_engine::{EvalEvent, Evaluation};
+use rag_core::{Error, Mode};
+use rag_engine::{EvalEvent, Evaluation, Settings};
 use serde_json::json;
 
 use crate::args::Eval;
@@ -29,10 +29,16 @@ pub(crate) fn run(config: &Config, options: &Eval, printer: &mut Printer) -> any
         .with_context(|| format!("`{}`", queries.display()))?;
     let config = config.with_kb(kb_name(&options.dir)?);
     let embedder = wiring::embedder_for_writing(&config, options.embedder.as_deref())?;
-    let engine = wiring::engine(&config)?.with_embedder(embedder);
+    let settings = Settings {
+        left_out: vec!["/*.jsonl".into()], // the question sets are no documents
+        ..Settings::default()
+    };
+    let engine = wiring::engine(&config)?
+        .with_settings(settings)
+        .with_embedder(embedder);
     stop_on_interrupt(engine.stop_switch())?;
     let mut meter = Meter::new(printer.is_watched());
-    let report = engine.ingest(&documents(&options.dir)?, &mut |event| {
+    let report = engine.ingest(std::slice::from_ref(&options.dir), &mut |event| {
         meter.take(event, printer);
     })?;
     drop(meter);
@@ -53,10 +59,7 @@ pub(crate) fn run(config: &Config, options: &Eval, printer: &mut Printer) -> any
             "ingest": { "totals": report.totals, "took_ms": report.took_ms },
         }))?;
     } else {
-        printer.line(&format!(
-            "{} questions, {:?} search",
-            metrics.questions, mode
-        ))?;
+        printer.line(&format!("{} questions", metrics.questions))?;
         printer.line(&format!(
             "recall@1 {:.3}  @5 {:.3}  @10 {:.3}  @20 {:.3}  MRR {:.3}  zero {:.3}",
             metrics.recall_at_1,
@@ -71,7 +74,11 @@ pub(crate) fn run(config: &Config, options: &Eval, printer: &mut Printer) -> any
             metrics.p50_ms, metrics.p95_ms
         ))?;
     }
-    Ok(Exit::Done)
+    Ok(if report.totals.failed > 0 {
+        Exit::Error
+    } else {
+        Exit::Done
+    })
 }
 
 /// Each folder has a knowledge base of its own, which a second run finds filled.
@@ -89,25 +96,4 @@ fn kb_name(dir: &Path) -> rag_core::Result<String> {
         sum = (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
     }
     Ok(format!("eval-{name}-{sum:016x}"))
-}
-
-/// What lies in the folder, without its question sets.
-fn documents(dir: &Path) -> rag_core::Result<Vec<PathBuf>> {
-    let entries = std::fs::read_dir(dir).map_err(|cause| Error::io("read", dir, cause))?;
-    let mut paths: Vec<PathBuf> = entries
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|path| {
-            path.extension()
-                .is_none_or(|extension| extension != "jsonl")
-        })
-        .collect();
-    paths.sort();
-    if paths.is_empty() {
-        return Err(Error::new(
-            Code::Usage,
-            format!("`{}` holds no documents", dir.display()),
-        ));
-    }
-    Ok(paths)
 }

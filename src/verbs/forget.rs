@@ -1,11 +1,9 @@
 //! `rag forget`: removes files from the knowledge base.
 
-use rag_core::Report;
-
 use crate::args::Forget;
 use crate::config::Config;
 use crate::exit::Exit;
-use crate::terminal::Printer;
+use crate::terminal::{Printer, name};
 use crate::wiring;
 
 pub(crate) fn run(
@@ -14,17 +12,16 @@ pub(crate) fn run(
     printer: &mut Printer,
 ) -> anyhow::Result<Exit> {
     let engine = wiring::engine(config)?;
-    let mut report = Report::default();
-    for path in &options.paths {
-        let part = engine.forget(path)?;
-        report.took_ms += part.took_ms;
-        part.sources.into_iter().for_each(|row| report.push(row));
-    }
+    let report = engine.forget(&options.paths)?;
     if printer.is_json() {
         printer.value(&report)?;
     } else {
         for row in &report.sources {
-            printer.line(&format!("forgot {} ({} chunks)", row.source, row.chunks))?;
+            printer.line(&format!(
+                "forgot {} ({} chunks)",
+                name(&row.source),
+                row.chunks
+            ))?;
         }
     }
     if report.sources.is_empty() {

@@ -10,7 +10,7 @@ use rag_engine::IngestEvent;
 use crate::args::Ingest;
 use crate::config::Config;
 use crate::exit::Exit;
-use crate::terminal::{Printer, stop_on_interrupt};
+use crate::terminal::{Printer, name, stop_on_interrupt};
 use crate::wiring;
 
 pub(crate) fn run(
@@ -83,13 +83,8 @@ impl Meter {
             }
             IngestEvent::Embedded { tokens, .. } => self.tokens += tokens,
             IngestEvent::Done { row, bytes } => {
-                if matches!(row.status, Status::Read | Status::Partly) {
-                    self.done += 1;
-                }
-                if matches!(row.status, Status::Failed) {
-                    let line = problem(row);
-                    self.bar.suspend(|| printer.say(&line));
-                }
+                // Rows of files that were not to be read come before the plan is made.
+                self.done += usize::from(self.files > 0 && row.status != Status::Removed);
                 self.bar.inc(bytes);
             }
             IngestEvent::Maintaining => self.bar.set_message("bringing the index up to date"),
@@ -144,6 +139,10 @@ fn summary(report: &Report) -> Vec<String> {
         lines.push("no files found".to_owned());
         return lines;
     }
+    if totals.read + totals.partly == 0 {
+        lines.push(counts.join(", "));
+        return lines;
+    }
     let seconds = (report.took_ms as f64 / 1000.0).max(1e-3);
     lines.push(format!(
         "{}: {}, {} chunks, {} of them embedded, in {seconds:.1} s ({}/s, {:.0} tokens/s)",
@@ -157,7 +156,8 @@ fn summary(report: &Report) -> Vec<String> {
     lines
 }
 
-fn problem(row: &Row) -> String {
+/// A file that was not read whole, with the reason.
+pub(crate) fn problem(row: &Row) -> String {
     let status = match row.status {
         Status::Partly => "partly read",
         Status::Skipped => "skipped",
@@ -165,7 +165,7 @@ fn problem(row: &Row) -> String {
     };
     format!(
         "{status}: {}: {}",
-        row.source,
+        name(&row.source),
         row.reason.as_deref().unwrap_or("no reason given")
     )
 }

@@ -8,7 +8,7 @@ use rag_core::{Lines, Mode, Query};
 use crate::args::Search;
 use crate::config::Config;
 use crate::exit::Exit;
-use crate::terminal::Printer;
+use crate::terminal::{Printer, name};
 use crate::wiring;
 
 pub(crate) fn run(
@@ -23,7 +23,7 @@ pub(crate) fn run(
         limit: usize::from(options.limit),
     };
     if query.mode != Mode::Words {
-        engine = engine.with_embedder(wiring::embedder_for_reading(config, None)?);
+        engine = engine.with_embedder(wiring::embedder_for_reading(config)?);
     }
     let started = Instant::now();
     let hits = engine.search(&query)?;
@@ -54,11 +54,12 @@ pub(crate) fn run(
 
 /// A source with its page or lines, as people write it.
 pub(crate) fn place(source: &str, page: Option<u32>, lines: Option<Lines>) -> String {
+    let source = name(source);
     match (page, lines) {
         (Some(page), _) => format!("{source} p. {page}"),
         (None, Some(lines)) if lines.first == lines.last => format!("{source}:{}", lines.first),
         (None, Some(lines)) => format!("{source}:{}-{}", lines.first, lines.last),
-        (None, None) => source.to_owned(),
+        (None, None) => source,
     }
 }
 
@@ -67,7 +68,7 @@ pub(crate) fn under(heading: &[String]) -> String {
     if heading.is_empty() {
         String::new()
     } else {
-        format!(" › {}", heading.join(" › "))
+        format!(" › {}", name(&heading.join(" › ")))
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::config::Config;
 use crate::exit::Exit;
 use crate::terminal::Printer;
-use crate::verbs::ingest::size;
+use crate::verbs::ingest::{problem, size};
 use crate::wiring;
 
 pub(crate) fn run(config: &Config, printer: &mut Printer) -> anyhow::Result<Exit> {
@@ -31,12 +31,7 @@ pub(crate) fn run(config: &Config, printer: &mut Printer) -> anyhow::Result<Exit
         printer.line(&format!("from            {root} ({count} files)"))?;
     }
     for row in &summary.troubles {
-        let reason = row.reason.as_deref().unwrap_or_default();
-        printer.line(&format!(
-            "{:<15} {}: {reason}",
-            format!("{:?}", row.status).to_lowercase(),
-            row.source
-        ))?;
+        printer.line(&problem(row))?;
     }
     Ok(Exit::Done)
 }

@@ -41,9 +41,10 @@ pub struct Citation {
     pub quote: String,
     /// Byte range in the document's text.
     pub span: Span,
-    /// Whether the quote was found at its span when the file was read again to check it.
+    /// Whether the quote was found at its span when the file was read again to check it. One that was
+    /// not is no citation, so this is true of all that are shown.
     pub verified: bool,
-    /// Why it could not be verified: the file changed or is gone.
+    /// Where it is not quite what was indexed: the file has changed since.
     pub note: Option<String>,
 }
 

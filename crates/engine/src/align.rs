@@ -27,13 +27,13 @@ const SPEAKS_OF_ITSELF: [&str; 12] = [
 
 /// A place that supports a sentence.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Support {
+pub(crate) struct Support {
     /// Which passage, from 0.
-    pub passage: usize,
+    pub(crate) passage: usize,
     /// Byte range in the passage's text.
-    pub span: Span,
+    pub(crate) span: Span,
     /// Share of the sentence's terms that it holds, by weight (0 to 1).
-    pub covered: f32,
+    pub(crate) covered: f32,
 }
 
 /// A passage that may support an answer.
@@ -65,16 +65,6 @@ struct Place {
     counts: HashSet<(String, String)>,
     /// Sentences it spans: one or two.
     sentences: usize,
-}
-
-/// The best support for `sentence` in `passages`, if there is one.
-#[must_use]
-pub fn support(question: &str, passages: &[&str], sentence: &str) -> Option<Support> {
-    let passages: Vec<Passage<'_>> = passages
-        .iter()
-        .map(|text| Passage { text, heading: "" })
-        .collect();
-    Evidence::new(question, &passages).support(sentence)
 }
 
 impl Evidence {
@@ -264,6 +254,14 @@ mod tests {
 
     const FERRY: &str = "The Tern was built in Bergen in 1978. She carries 60 passengers. \
                          Her sister, the Petrel, was built in 1987 and carries 85.";
+
+    fn support(question: &str, passages: &[&str], sentence: &str) -> Option<Support> {
+        let passages: Vec<Passage<'_>> = passages
+            .iter()
+            .map(|text| Passage { text, heading: "" })
+            .collect();
+        Evidence::new(question, &passages).support(sentence)
+    }
 
     fn quote<'a>(question: &str, passages: &[&'a str], sentence: &str) -> Option<&'a str> {
         let found = support(question, passages, sentence)?;

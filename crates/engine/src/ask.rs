@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use rag_core::fold::is_unspaced;
 use rag_core::{
-    Answer, Citation, Embedder, Extractor, Finish, Generation, Generator, Hit, Mode, Query,
-    Refusal, RefusalReason, Result, Sampling, Sentence, Span, Timings, Usage,
+    Answer, Citation, Code, Embedder, Error, Extractor, Finish, Generation, Generator, Hit, Mode,
+    Query, Refusal, RefusalReason, Result, Sampling, Sentence, Span, Timings, Usage,
 };
 use rag_index::Store;
 
@@ -127,6 +127,14 @@ impl Ask<'_> {
         answer.timings.prefill_ms = generation.prefill_ms;
         answer.timings.cite_ms = written.cite_ms;
         answer.timings.decode_ms = (generation.decode_ms - written.cite_ms).max(0.0);
+        if written.citations.is_empty() && !written.unreadable.is_empty() {
+            let fact = format!(
+                "no quote could be checked: {}",
+                written.unreadable.join("; ")
+            );
+            return Err(Error::new(Code::Io, fact)
+                .hint("bring the files back, or: rag ingest their folder again"));
+        }
         if written.citations.is_empty() {
             answer.refused = Some(unsupported(&question.text, &generation.text));
         } else {
@@ -237,6 +245,8 @@ struct Written {
     text: String,
     sentences: Vec<Sentence>,
     citations: Vec<Citation>,
+    /// Sources that could not be read to check a quote.
+    unreadable: Vec<String>,
     cite_ms: f64,
 }
 
@@ -286,6 +296,7 @@ impl<'a, 'e> Draft<'a, 'e> {
             let spans = rag_text::sentences(&self.raw[self.checked..]);
             let _ = self.check(&spans);
         }
+        self.written.unreadable = self.verifier.unreadable().to_vec();
         self.written
     }
 

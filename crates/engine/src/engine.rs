@@ -13,6 +13,7 @@ use crate::evaluate::{self, EvalEvent, Evaluation};
 use crate::ingest::{Ingest, IngestEvent};
 use crate::kb::{KnowledgeBase, Summary};
 use crate::retrieve;
+use crate::walk::Limits;
 
 /// What can be set; the defaults are what the measurements in `benches/README.md` support.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,6 +22,8 @@ pub struct Settings {
     pub chunk_tokens: usize,
     /// Files beyond this many bytes are skipped with a reason.
     pub max_file_bytes: u64,
+    /// Patterns of files that an ingest leaves out, as in `.gitignore`.
+    pub left_out: Vec<String>,
     /// Tokens of the prompt that passages may take.
     pub passage_tokens: usize,
     /// Hits taken from each search before fusion.
@@ -34,6 +37,7 @@ impl Default for Settings {
         Self {
             chunk_tokens: 180,
             max_file_bytes: 512 << 20,
+            left_out: Vec::new(),
             passage_tokens: 1000,
             candidates: 60,
             readers: 0,
@@ -97,11 +101,6 @@ impl Engine {
         Arc::clone(&self.stop)
     }
 
-    #[must_use]
-    pub fn kb(&self) -> &KnowledgeBase {
-        &self.kb
-    }
-
     /// Brings the knowledge base in step with the files under `paths`.
     ///
     /// # Errors
@@ -113,6 +112,9 @@ impl Engine {
         on_event: &mut dyn FnMut(IngestEvent<'_>),
     ) -> Result<Report> {
         let embedder = self.embedder()?;
+        for path in paths {
+            crate::walk::must_exist(path)?; // before a knowledge base is made for nothing
+        }
         let layout = Layout {
             dimensions: embedder.dimensions(),
             fingerprint: embedder.fingerprint().to_owned(),
@@ -127,7 +129,10 @@ impl Engine {
                 target: self.settings.chunk_tokens.min(embedder.max_tokens()),
                 max: embedder.max_tokens(),
             },
-            max_file_bytes: self.settings.max_file_bytes,
+            limits: Limits {
+                max_file_bytes: self.settings.max_file_bytes,
+                left_out: self.settings.left_out.clone(),
+            },
             readers: self.settings.readers,
             stop: &self.stop,
         };
@@ -175,7 +180,7 @@ impl Engine {
     /// Runs a question set against the knowledge base and scores the hits.
     ///
     /// # Errors
-    /// As [`Engine::search`], and `Malformed` for a question that can't be parsed.
+    /// As [`Engine::search`].
     pub fn evaluate(
         &self,
         evaluation: &Evaluation,
@@ -203,12 +208,12 @@ impl Engine {
         self.kb.summary()
     }
 
-    /// Removes the sources at and under `path`, whether the files still exist or not.
+    /// Removes the sources at and under `paths`, whether the files still exist or not.
     ///
     /// # Errors
     /// `NoKnowledgeBase`, `Locked`.
-    pub fn forget(&self, path: &std::path::Path) -> Result<Report> {
-        self.kb.forget(path)
+    pub fn forget(&self, paths: &[PathBuf]) -> Result<Report> {
+        self.kb.forget(paths)
     }
 
     fn embedder(&self) -> Result<&dyn Embedder> {
@@ -226,14 +231,14 @@ impl Engine {
                 return Err(Error::new(
                     Code::Incompatible,
                     format!(
-                        "the knowledge base `{}` was made with the embedder `{}`, not with `{}`",
+                        "the knowledge base `{}` was made with other files of the embedder `{}` than those of `{}`",
                         self.kb.name(),
                         layout.embedder,
                         embedder.name()
                     ),
                 )
                 .hint(format!(
-                    "use the same embedder (`--embedder {}`), or ingest into another knowledge base with `--kb NAME`",
+                    "rag models verify {}; or ingest into another knowledge base with --kb NAME",
                     layout.embedder
                 )));
             }

@@ -13,15 +13,15 @@ const K: f32 = 60.0;
 
 /// How much each list counts.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Fused {
-    pub words: f32,
-    pub vector: f32,
+pub(crate) struct Fused {
+    pub(crate) words: f32,
+    pub(crate) vector: f32,
 }
 
 /// Fuses the hits of the word search and of the vector search, each best first. Equal scores keep
 /// the order of the word search, then of the vector search.
 #[must_use]
-pub fn fuse(words: Vec<Found>, vector: Vec<Found>, weights: Fused) -> Vec<Hit> {
+pub(crate) fn fuse(words: Vec<Found>, vector: Vec<Found>, weights: Fused) -> Vec<Hit> {
     let mut hits: Vec<Hit> = Vec::with_capacity(words.len() + vector.len());
     let mut places: HashMap<(String, u32), usize> = HashMap::new();
     let mut add = |list: Vec<Found>, weight: f32, note: fn(&mut Why, Reason)| {

@@ -2,13 +2,15 @@
 //! does not grow with the corpus.
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Instant;
 
 use rag_core::{
-    Chunk, Code, Embedder, Error, Extractor, Purpose, Report, Result, Row, SourceState, Status,
+    Chunk, Code, Document, Embedder, Error, Extractor, Purpose, Report, Result, Row, SourceState,
+    Status,
 };
 use rag_index::{Batch, SourceRows, Store, StoredChunk, Upkeep};
 use rag_text::Sizes;
@@ -16,13 +18,17 @@ use rayon::prelude::{IntoParallelRefMutIterator, ParallelIterator};
 
 use crate::engine::interrupted;
 use crate::plan::{Action, Seen, needs_hash, plan};
-use crate::record::{Prepared, kept, prepared, refused, row_of, row_of_state};
-use crate::walk::walk;
+use crate::record::{Prepared, kept, prepared, refused, removed, row_of, row_of_state};
+use crate::walk::{Limits, walk};
 
 /// Chunks embedded and written at once: what a crash can cost.
 const BATCH_CHUNKS: usize = 256;
 /// Files whose chunks wait for the embedder, so that thousands of tiny files share a commit.
 const BATCH_FILES: usize = 256;
+
+/// Chunks after which the indexes are brought up to date in a long run: word search reads what no
+/// index covers row by row, about 2 s for 20,000 chunks.
+const MAINTAIN_AFTER: u64 = 8192;
 
 /// What an ingest says while it runs.
 #[derive(Debug, Clone, Copy)]
@@ -43,7 +49,7 @@ pub(crate) struct Ingest<'a> {
     pub(crate) embedder: &'a dyn Embedder,
     pub(crate) extractor: &'a dyn Extractor,
     pub(crate) sizes: Sizes,
-    pub(crate) max_file_bytes: u64,
+    pub(crate) limits: Limits,
     /// Files read at once; 0 for one each core.
     pub(crate) readers: usize,
     pub(crate) stop: &'a AtomicBool,
@@ -62,6 +68,8 @@ enum Reading {
 /// The part of a run that gathers results.
 struct Progress<'e, 'f> {
     report: Report,
+    /// Chunks written since the indexes were last brought up to date.
+    unindexed: u64,
     on_event: &'e mut (dyn FnMut(IngestEvent<'_>) + 'f),
 }
 
@@ -81,17 +89,19 @@ impl Ingest<'_> {
         let started = Instant::now();
         let mut progress = Progress {
             report: Report::default(),
+            unindexed: 0,
             on_event,
         };
         let known = self.store.sources()?;
-        let reuse = !known.is_empty();
         let actions = self.planned(paths, known, &mut progress)?;
-        let reads = self.settle(actions, &mut progress)?;
+        let (reads, drops) = self.settle(actions, &mut progress)?;
         (progress.on_event)(IngestEvent::Planned {
             files: reads.len(),
             bytes: reads.iter().map(|seen| seen.size).sum(),
         });
-        self.read_all(&reads, reuse, &mut progress)?;
+        self.read_all(&reads, &mut progress)?;
+        // Last, so that a file renamed and edited at once finds its old vectors still there.
+        self.drop_sources(drops, &mut progress)?;
         (progress.on_event)(IngestEvent::Maintaining);
         self.store.maintain(Upkeep::AfterIngest)?;
         let mut report = progress.report;
@@ -118,13 +128,13 @@ impl Ingest<'_> {
     ) -> Result<Vec<Action>> {
         let mut roots: Vec<String> = known.iter().map(|s| s.source.root.clone()).collect();
         roots.dedup();
-        let walked = walk(paths, &roots, self.max_file_bytes)?;
+        let walked = walk(paths, &roots, &self.limits)?;
         let mut scopes = walked.scopes;
         for row in walked.rows {
             progress.row(row, 0);
         }
         let mut seen = Vec::with_capacity(walked.seen.len());
-        for (file, hashed) in hash_all(walked.seen, &known) {
+        for (file, hashed) in hash_all(walked.seen, &known, self.stop) {
             match hashed {
                 Ok(()) => seen.push(file),
                 Err(cause) => {
@@ -144,11 +154,18 @@ impl Ingest<'_> {
                 }
             }
         }
+        if self.stop.load(Ordering::Relaxed) {
+            return Err(interrupted());
+        }
         Ok(plan(seen, known, &scopes, &self.rules()).actions)
     }
 
     /// Does all that needs no reading, and gives back what does.
-    fn settle(&self, actions: Vec<Action>, progress: &mut Progress<'_, '_>) -> Result<Vec<Seen>> {
+    fn settle(
+        &self,
+        actions: Vec<Action>,
+        progress: &mut Progress<'_, '_>,
+    ) -> Result<(Vec<Seen>, Vec<SourceState>)> {
         let mut reads = Vec::new();
         let mut moves = Vec::new();
         let mut drops = Vec::new();
@@ -163,23 +180,21 @@ impl Ingest<'_> {
         for batch in moves.chunks(BATCH_FILES) {
             self.move_sources(batch, progress)?;
         }
-        if !drops.is_empty() {
-            let keys = drops.iter().map(|state| state.source.key.clone()).collect();
+        Ok((reads, drops))
+    }
+
+    fn drop_sources(&self, drops: Vec<SourceState>, progress: &mut Progress<'_, '_>) -> Result<()> {
+        let keys: Vec<_> = drops.iter().map(|state| state.source.key.clone()).collect();
+        if !keys.is_empty() {
             self.store.commit(Batch {
                 put: Vec::new(),
                 drop: keys,
             })?;
-            for state in drops {
-                let row = Row {
-                    source: state.source.path,
-                    status: Status::Removed,
-                    reason: None,
-                    chunks: state.chunks,
-                };
-                progress.row(row, 0);
-            }
         }
-        Ok(reads)
+        for state in drops {
+            progress.row(removed(&state), 0);
+        }
+        Ok(())
     }
 
     /// Writes what is known of some sources under new names, vectors and all.
@@ -222,7 +237,7 @@ impl Ingest<'_> {
         Ok(())
     }
 
-    fn read_all(&self, reads: &[Seen], reuse: bool, progress: &mut Progress<'_, '_>) -> Result<()> {
+    fn read_all(&self, reads: &[Seen], progress: &mut Progress<'_, '_>) -> Result<()> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let readers = if self.readers == 0 {
             cores
@@ -237,7 +252,7 @@ impl Ingest<'_> {
                 scope.spawn(move || self.read_some(reads, next, &sender));
             }
             drop(sender);
-            self.write_all(&readings, reuse, progress)
+            self.write_all(&readings, progress)
         })
     }
 
@@ -252,12 +267,17 @@ impl Ingest<'_> {
     }
 
     fn read(&self, seen: &Seen, rules: &str) -> Reading {
-        match self.extractor.extract(&seen.absolute) {
-            Ok(document) => {
-                let chunks = rag_text::split(&document, self.sizes, self.embedder);
-                Reading::Prepared(prepared(seen, rules, &document, chunks))
-            }
-            Err(error) if error.code == Code::Io => Reading::Unreadable {
+        // Splitting meets the same hostile text as reading, and happens in this process.
+        let split = |document: Document| {
+            let chunks = catch_unwind(AssertUnwindSafe(|| {
+                rag_text::split(&document, self.sizes, self.embedder)
+            }));
+            let crashed = |_| Error::new(Code::Malformed, "its text could not be split");
+            Ok((document, chunks.map_err(crashed)?))
+        };
+        match self.extractor.extract(&seen.absolute).and_then(split) {
+            Ok((document, chunks)) => Reading::Prepared(prepared(seen, rules, &document, chunks)),
+            Err(error) if matches!(error.code, Code::Io | Code::Internal) => Reading::Unreadable {
                 seen: seen.clone(),
                 error,
             },
@@ -268,7 +288,6 @@ impl Ingest<'_> {
     fn write_all(
         &self,
         readings: &Receiver<Reading>,
-        reuse: bool,
         progress: &mut Progress<'_, '_>,
     ) -> Result<()> {
         let mut waiting: Vec<Prepared> = Vec::new();
@@ -287,27 +306,22 @@ impl Ingest<'_> {
                 }
             }
             if chunks >= BATCH_CHUNKS || waiting.len() >= BATCH_FILES {
-                self.write(std::mem::take(&mut waiting), reuse, progress)?;
+                self.write(std::mem::take(&mut waiting), progress)?;
                 chunks = 0;
             }
         }
         if self.stop.load(Ordering::Relaxed) {
             return Err(interrupted().hint("run it again: what is done is kept"));
         }
-        self.write(waiting, reuse, progress)
+        self.write(waiting, progress)
     }
 
     /// Embeds and commits a batch of sources.
-    fn write(
-        &self,
-        batch: Vec<Prepared>,
-        reuse: bool,
-        progress: &mut Progress<'_, '_>,
-    ) -> Result<()> {
+    fn write(&self, batch: Vec<Prepared>, progress: &mut Progress<'_, '_>) -> Result<()> {
         if batch.is_empty() {
             return Ok(());
         }
-        let vectors = self.vectors(&batch, reuse, progress)?;
+        let vectors = self.vectors(&batch, progress)?;
         let mut rows = Vec::with_capacity(batch.len());
         let mut put = Vec::with_capacity(batch.len());
         for Prepared { state, chunks } in batch {
@@ -333,7 +347,12 @@ impl Ingest<'_> {
             let totals = &mut progress.report.totals;
             totals.bytes += bytes;
             totals.chunks += u64::from(row.chunks);
+            progress.unindexed += u64::from(row.chunks);
             progress.row(row, bytes);
+        }
+        if progress.unindexed >= MAINTAIN_AFTER {
+            progress.unindexed = 0;
+            self.store.maintain(Upkeep::AfterIngest)?;
         }
         Ok(())
     }
@@ -342,14 +361,13 @@ impl Ingest<'_> {
     fn vectors(
         &self,
         batch: &[Prepared],
-        reuse: bool,
         progress: &mut Progress<'_, '_>,
     ) -> Result<HashMap<String, Vec<f32>>> {
         let mut wanted: HashMap<&str, &Chunk> = HashMap::new();
         for (chunk, hash) in batch.iter().flat_map(|prepared| &prepared.chunks) {
             wanted.insert(hash, chunk);
         }
-        let mut vectors = if reuse && !wanted.is_empty() {
+        let mut vectors = if !wanted.is_empty() {
             let hashes: Vec<String> = wanted.keys().map(ToString::to_string).collect();
             self.store.vectors(&hashes)?
         } else {
@@ -391,7 +409,11 @@ impl Ingest<'_> {
 }
 
 /// Hashes the files that may have changed, on all cores.
-fn hash_all(mut seen: Vec<Seen>, known: &[SourceState]) -> Vec<(Seen, std::io::Result<()>)> {
+fn hash_all(
+    mut seen: Vec<Seen>,
+    known: &[SourceState],
+    stop: &AtomicBool,
+) -> Vec<(Seen, std::io::Result<()>)> {
     let known: HashMap<_, _> = known
         .iter()
         .map(|state| (&state.source.key, state))
@@ -399,7 +421,8 @@ fn hash_all(mut seen: Vec<Seen>, known: &[SourceState]) -> Vec<(Seen, std::io::R
     let results: Vec<std::io::Result<()>> = seen
         .par_iter_mut()
         .map(|file| {
-            if needs_hash(file, known.get(&file.source.key).copied()) {
+            let state = known.get(&file.source.key).copied();
+            if needs_hash(file, state) && !stop.load(Ordering::Relaxed) {
                 let mut hasher = blake3::Hasher::new();
                 hasher.update_reader(std::fs::File::open(&file.absolute)?)?;
                 file.hash = Some(hasher.finalize().to_hex().to_string());

@@ -1,11 +1,14 @@
 //! A knowledge base: its place on disk, what it holds, and how to make it forget.
 
+use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 use std::time::Instant;
 
-use rag_core::{Code, Error, Outcome, Report, Result, Row, SourceState, Status};
+use rag_core::{Code, Error, Outcome, Report, Result, Row, SourceKey, SourceState, Status};
 use rag_index::{Batch, Store, Upkeep};
 use serde::Serialize;
+
+use crate::record::removed;
 
 /// A named index below the data home.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,45 +144,53 @@ impl KnowledgeBase {
         })
     }
 
-    /// Removes every source at or under `path` from the store.
-    pub(crate) fn forget(&self, path: &Path) -> Result<Report> {
+    /// Removes every source at or under one of `paths` from the store.
+    pub(crate) fn forget(&self, paths: &[PathBuf]) -> Result<Report> {
         let started = Instant::now();
         let store = self.advised(Store::open_writer(&self.dir()))?;
         let sources = store.sources()?;
-        let doomed: Vec<&SourceState> = sources
-            .iter()
-            .filter(|state| lies_under(state, path))
-            .collect();
-        store.commit(Batch {
-            put: Vec::new(),
-            drop: doomed
-                .iter()
-                .map(|state| state.source.key.clone())
-                .collect(),
-        })?;
+        let mut doomed: BTreeMap<SourceKey, &SourceState> = BTreeMap::new();
+        for path in paths {
+            let found = meant(&sources, path);
+            doomed.extend(
+                found
+                    .into_iter()
+                    .map(|state| (state.source.key.clone(), state)),
+            );
+        }
         if !doomed.is_empty() {
+            store.commit(Batch {
+                put: Vec::new(),
+                drop: doomed.keys().cloned().collect(),
+            })?;
             store.maintain(Upkeep::Full)?;
         }
         let mut report = Report::default();
-        for state in doomed {
-            report.push(Row {
-                source: state.source.path.clone(),
-                status: Status::Removed,
-                reason: None,
-                chunks: state.chunks,
-            });
+        for state in doomed.into_values() {
+            report.push(removed(state));
         }
         report.took_ms = started.elapsed().as_millis() as u64;
         Ok(report)
     }
 }
 
-/// Whether the source lies at or under `path`: as an absolute path, from the current folder, or as
-/// the relative path that reports show.
-fn lies_under(state: &SourceState, path: &Path) -> bool {
-    let full = Path::new(&state.source.root).join(&state.source.path);
+/// The sources at or under `path`, taken from the current folder; failing that, those that reports
+/// show under this relative path.
+fn meant<'a>(sources: &'a [SourceState], path: &Path) -> Vec<&'a SourceState> {
+    if path.as_os_str().is_empty() {
+        return Vec::new();
+    }
     let absolute = crate::walk::absolute(path);
-    full.starts_with(&absolute) || Path::new(&state.source.path).starts_with(path)
+    let full = |state: &SourceState| Path::new(&state.source.root).join(&state.source.path);
+    let here: Vec<_> = sources
+        .iter()
+        .filter(|state| full(state).starts_with(&absolute))
+        .collect();
+    if !here.is_empty() || path.is_absolute() {
+        return here;
+    }
+    let shown = |state: &&SourceState| Path::new(&state.source.path).starts_with(path);
+    sources.iter().filter(shown).collect()
 }
 
 fn trouble(state: &SourceState) -> Option<Row> {

@@ -37,12 +37,9 @@ mod evaluate;
 #[cfg(test)]
 mod testing;
 
-pub use align::support;
 pub use ask::{AskEvent, Question};
 pub use engine::{Engine, Settings};
-pub use evaluate::{EvalEvent, Evaluation, Metrics};
-pub use fuse::{Fused, fuse};
+pub use evaluate::{EvalEvent, Evaluation, Evidence, Gold, Metrics};
 pub use ingest::IngestEvent;
 pub use kb::{KnowledgeBase, Summary};
-pub use plan::{Action, Plan, Scope, Seen, plan};
 pub use workers::{WorkerPool, serve_extractor};

@@ -7,23 +7,23 @@ use rag_core::{Outcome, Source, SourceState};
 
 /// A file that the walk found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Seen {
-    pub source: Source,
-    pub absolute: PathBuf,
+pub(crate) struct Seen {
+    pub(crate) source: Source,
+    pub(crate) absolute: PathBuf,
     /// In bytes.
-    pub size: u64,
+    pub(crate) size: u64,
     /// Modification time in nanoseconds since 1970; 0 where it can't be relied on.
-    pub modified_ns: i64,
+    pub(crate) modified_ns: i64,
     /// BLAKE3 of its bytes, hex; none where size and time say that it has not changed.
-    pub hash: Option<String>,
+    pub(crate) hash: Option<String>,
 }
 
 /// A path that was walked: a known source below it that was not seen is gone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Scope {
-    pub path: PathBuf,
+pub(crate) struct Scope {
+    pub(crate) path: PathBuf,
     /// Places below it that could not be looked at: nothing there is proven gone.
-    pub spared: Vec<PathBuf>,
+    pub(crate) spared: Vec<PathBuf>,
 }
 
 impl Scope {
@@ -35,13 +35,13 @@ impl Scope {
 
 /// What is to be done.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Plan {
-    pub actions: Vec<Action>,
+pub(crate) struct Plan {
+    pub(crate) actions: Vec<Action>,
 }
 
 /// What is to be done with one source.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Action {
+pub(crate) enum Action {
     /// New or changed: read it and replace what is known of it.
     Read(Seen),
     /// The same bytes under another name: keep chunks and vectors.
@@ -62,7 +62,12 @@ pub(crate) fn needs_hash(seen: &Seen, known: Option<&SourceState>) -> bool {
 /// Plans. `rules` is the version of the reading and splitting rules: sources made by others are read
 /// again. Actions come in the order of `seen`, then the drops in the order of `known`.
 #[must_use]
-pub fn plan(seen: Vec<Seen>, known: Vec<SourceState>, scopes: &[Scope], rules: &str) -> Plan {
+pub(crate) fn plan(
+    seen: Vec<Seen>,
+    known: Vec<SourceState>,
+    scopes: &[Scope],
+    rules: &str,
+) -> Plan {
     let here: HashSet<_> = seen.iter().map(|s| s.source.key.clone()).collect();
     let mut gone: Vec<Option<SourceState>> = Vec::new();
     let mut still: HashMap<_, SourceState> = HashMap::new();
@@ -73,10 +78,11 @@ pub fn plan(seen: Vec<Seen>, known: Vec<SourceState>, scopes: &[Scope], rules: &
             gone.push(Some(state));
         }
     }
-    let mut by_hash: HashMap<String, Vec<usize>> = HashMap::new();
+    let mut by_content: HashMap<(String, String), Vec<usize>> = HashMap::new();
     for (at, state) in gone.iter().enumerate() {
         if let Some(state) = state.as_ref().filter(|state| is_movable(state, rules)) {
-            by_hash.entry(state.hash.clone()).or_default().push(at);
+            let content = (state.hash.clone(), extension(&state.source));
+            by_content.entry(content).or_default().push(at);
         }
     }
     let mut actions: Vec<Action> = Vec::with_capacity(seen.len());
@@ -99,8 +105,8 @@ pub fn plan(seen: Vec<Seen>, known: Vec<SourceState>, scopes: &[Scope], rules: &
             None => {
                 let twin = file
                     .hash
-                    .as_ref()
-                    .and_then(|hash| by_hash.get_mut(hash)?.pop());
+                    .clone()
+                    .and_then(|hash| by_content.get_mut(&(hash, extension(&file.source)))?.pop());
                 match twin.and_then(|at| gone[at].take()) {
                     Some(from) => Action::Move { from, to: file },
                     None => Action::Read(file),
@@ -110,6 +116,12 @@ pub fn plan(seen: Vec<Seen>, known: Vec<SourceState>, scopes: &[Scope], rules: &
     }
     actions.extend(gone.into_iter().flatten().map(Action::Drop));
     Plan { actions }
+}
+
+/// The extension has a say in how a file is read: the same bytes under another one are another document.
+fn extension(source: &Source) -> String {
+    let extension = Path::new(&source.path).extension().unwrap_or_default();
+    extension.to_string_lossy().to_lowercase()
 }
 
 fn is_current(state: &SourceState, file: &Seen, rules: &str) -> bool {
@@ -217,6 +229,17 @@ mod tests {
             "r2",
         );
         assert_eq!(summary(&plan), ["read same", "read to", "drop from"]);
+    }
+
+    #[test]
+    fn the_same_bytes_under_another_extension_are_read_again() {
+        let plan = plan(
+            vec![seen("a.md", "1")],
+            vec![known("a.txt", "1")],
+            &whole(),
+            RULES,
+        );
+        assert_eq!(summary(&plan), ["read a.md", "drop a.txt"]);
     }
 
     #[test]

@@ -72,6 +72,16 @@ fn state_of(seen: &Seen, rules: &str) -> SourceState {
     }
 }
 
+/// The row of a source that is gone.
+pub(crate) fn removed(state: &SourceState) -> Row {
+    Row {
+        source: state.source.path.clone(),
+        status: Status::Removed,
+        reason: None,
+        chunks: state.chunks,
+    }
+}
+
 pub(crate) fn row_of(seen: &Seen, status: Status, reason: Option<String>) -> Row {
     Row {
         source: seen.source.path.clone(),

@@ -12,6 +12,8 @@ use rag_core::{Document, Extractor, Lines, Source, SourceKey, Span, fold};
 pub(crate) struct Verifier<'a> {
     extractor: &'a dyn Extractor,
     read: HashMap<SourceKey, Option<Document>>,
+    /// Sources that could not be read again, with the reason.
+    unreadable: Vec<String>,
 }
 
 /// A quote that was found in its source.
@@ -29,19 +31,28 @@ impl<'a> Verifier<'a> {
         Self {
             extractor,
             read: HashMap::new(),
+            unreadable: Vec::new(),
         }
+    }
+
+    /// Sources that could not be read again, with the reason.
+    pub(crate) fn unreadable(&self) -> &[String] {
+        &self.unreadable
     }
 
     /// Where `quote` stands in `source` now: at `span`, or elsewhere if the file has changed. None
     /// where it can't be found; such a quote is not shown.
     pub(crate) fn find(&mut self, source: &Source, span: Span, quote: &str) -> Option<Place> {
-        let extractor = self.extractor;
+        let (extractor, unreadable) = (self.extractor, &mut self.unreadable);
         let document = self
             .read
             .entry(source.key.clone())
             .or_insert_with(|| {
                 let path = Path::new(&source.root).join(&source.path);
-                extractor.extract(&path).ok()
+                let failed = |error: rag_core::Error| {
+                    unreadable.push(format!("{}: {}", source.path, error.one_line()));
+                };
+                extractor.extract(&path).map_err(failed).ok()
             })
             .as_ref()?;
         if fold::stands_at(&document.text, span, quote) {
@@ -108,5 +119,6 @@ mod tests {
             verifier.find(&source, Span::new(5, 16), "Two is two."),
             None
         );
+        assert!(verifier.unreadable()[0].starts_with("a.txt: "));
     }
 }

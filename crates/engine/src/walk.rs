@@ -2,13 +2,24 @@
 //! has a row with the reason; ignored and hidden files are not looked at.
 
 use std::collections::BTreeMap;
+use std::fs::Metadata;
 use std::path::{Component, Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use ignore::overrides::OverrideBuilder;
 use ignore::{DirEntry, WalkBuilder};
-use rag_core::{Error, Result, Row, Source, SourceKey, Status};
+use rag_core::{Code, Error, Result, Row, Source, SourceKey, Status};
 
 use crate::plan::{Scope, Seen};
+
+/// What a walk leaves aside.
+#[derive(Debug, Clone)]
+pub(crate) struct Limits {
+    /// Larger files are passed over with a reason.
+    pub(crate) max_file_bytes: u64,
+    /// Patterns of files to leave out, as in `.gitignore`, from each path that is walked.
+    pub(crate) left_out: Vec<String>,
+}
 
 /// What a walk found.
 #[derive(Debug, Default)]
@@ -26,45 +37,74 @@ pub(crate) struct Walk {
 ///
 /// # Errors
 /// `Io` for a path that does not exist: a vanished folder is no proof that its files were deleted.
-pub(crate) fn walk(paths: &[PathBuf], known_roots: &[String], max_bytes: u64) -> Result<Walk> {
+pub(crate) fn walk(paths: &[PathBuf], known_roots: &[String], limits: &Limits) -> Result<Walk> {
     let mut walk = Walk::default();
+    let mut roots = known_roots.to_vec();
+    let tops = paths.iter().map(|path| absolute(path));
+    roots.extend(
+        tops.filter(|top| top.is_dir())
+            .map(|top| top.display().to_string()),
+    );
+    let mut passed: BTreeMap<String, Row> = BTreeMap::new();
     let mut found: BTreeMap<PathBuf, Seen> = BTreeMap::new();
     for path in paths {
         let top = absolute(path);
-        let meta = std::fs::metadata(&top).map_err(|cause| {
-            Error::io("read", path, cause).hint(format!(
-                "if it is gone for good: rag forget {}",
-                path.display()
-            ))
-        })?;
-        let root = root_of(&top, meta.is_dir(), known_roots);
+        let meta = must_exist(path)?;
+        let root = root_of(&top, meta.is_dir(), &roots);
         let mut scope = Scope {
             path: top.clone(),
             spared: Vec::new(),
         };
-        for entry in walker(&top).build() {
+        for entry in walker(&top, &limits.left_out)?.build() {
             match entry {
-                Ok(entry) => match look_at(&entry, &root, max_bytes) {
+                Ok(entry) => match look_at(&entry, &root, limits.max_file_bytes) {
                     Look::Folder => {}
                     Look::File(seen) => {
                         found.insert(seen.absolute.clone(), seen);
                     }
-                    Look::Pass(row) => walk.rows.push(row),
+                    Look::Pass(row) => {
+                        // What can't be looked at is not proven gone.
+                        if row.status == Status::Failed {
+                            scope.spared.push(entry.path().to_owned());
+                        }
+                        passed.insert(row.source.clone(), row);
+                    }
                 },
                 Err(error) => {
                     let (place, row) = unreadable(&error, &root);
                     scope.spared.extend(place);
-                    walk.rows.push(row);
+                    passed.insert(row.source.clone(), row);
                 }
             }
         }
         walk.scopes.push(scope);
     }
+    walk.rows = passed.into_values().collect();
     walk.seen = found.into_values().collect();
     Ok(walk)
 }
 
-fn walker(top: &Path) -> WalkBuilder {
+/// Looks at a path that was named.
+///
+/// # Errors
+/// `Io` where there is nothing.
+pub(crate) fn must_exist(path: &Path) -> Result<Metadata> {
+    std::fs::metadata(path).map_err(|cause| {
+        Error::io("read", path, cause).hint(format!(
+            "if it is gone for good: rag forget {}",
+            path.display()
+        ))
+    })
+}
+
+fn walker(top: &Path, left_out: &[String]) -> Result<WalkBuilder> {
+    let bad = |cause: ignore::Error| {
+        Error::new(Code::Usage, "a pattern of files to leave out is wrong").because(cause)
+    };
+    let mut overrides = OverrideBuilder::new(top);
+    for pattern in left_out {
+        overrides.add(&format!("!{pattern}")).map_err(bad)?;
+    }
     let mut builder = WalkBuilder::new(top);
     builder
         .hidden(true)
@@ -74,8 +114,9 @@ fn walker(top: &Path) -> WalkBuilder {
         .git_exclude(false)
         .add_custom_ignore_filename(".ragignore")
         .follow_links(false)
+        .overrides(overrides.build().map_err(bad)?)
         .sort_by_file_path(Ord::cmp);
-    builder
+    Ok(builder)
 }
 
 enum Look {
@@ -99,6 +140,9 @@ fn look_at(entry: &DirEntry, root: &Path, max_bytes: u64) -> Look {
     };
     if kind.is_dir() {
         return Look::Folder;
+    }
+    if entry.path().to_str().is_none() {
+        return pass(Status::Skipped, "its path is not valid Unicode".into());
     }
     if kind.is_symlink() {
         return pass(
@@ -228,6 +272,13 @@ mod tests {
         walk.seen.iter().map(|s| s.source.path.as_str()).collect()
     }
 
+    fn limits() -> Limits {
+        Limits {
+            max_file_bytes: 100,
+            left_out: vec!["/*.jsonl".into()],
+        }
+    }
+
     #[test]
     fn ignored_and_hidden_files_are_not_seen_and_links_are_passed_over_with_a_reason() {
         let dir = tempfile::tempdir().unwrap();
@@ -237,6 +288,7 @@ mod tests {
             ("secret.md", "s"),
             ("draft.md", "d"),
             (".hidden.md", "h"),
+            ("queries.jsonl", "left out at the top"),
             (".gitignore", "secret.md\n"),
             (".ragignore", "draft.md\n"),
         ] {
@@ -246,7 +298,7 @@ mod tests {
         }
         #[cfg(unix)]
         std::os::unix::fs::symlink(dir.path().join("a.md"), dir.path().join("z.md")).unwrap();
-        let walk = walk(&[dir.path().to_owned()], &[], 100).unwrap();
+        let walk = walk(&[dir.path().to_owned()], &[], &limits()).unwrap();
         assert_eq!(names(&walk), ["a.md", "sub/b.md"]);
         if cfg!(unix) {
             assert_eq!(walk.rows[0].source, "z.md");
@@ -261,9 +313,9 @@ mod tests {
         std::fs::create_dir(top.join("sub")).unwrap();
         std::fs::write(top.join("sub/b.md"), "b").unwrap();
         let roots = [top.display().to_string()];
-        let whole = walk(std::slice::from_ref(&top), &roots, 100).unwrap();
-        let part = walk(&[top.join("sub")], &roots, 100).unwrap();
-        let file = walk(&[top.join("sub/b.md")], &roots, 100).unwrap();
+        let whole = walk(std::slice::from_ref(&top), &roots, &limits()).unwrap();
+        let part = walk(&[top.join("sub")], &roots, &limits()).unwrap();
+        let file = walk(&[top.join("sub/b.md")], &roots, &limits()).unwrap();
         assert_eq!(names(&whole), ["sub/b.md"]);
         assert_eq!(names(&part), ["sub/b.md"]);
         assert_eq!(whole.seen[0].source, file.seen[0].source);
@@ -273,10 +325,10 @@ mod tests {
     fn a_file_over_the_limit_is_passed_over_and_a_missing_path_is_an_error_with_advice() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("big.txt"), vec![b'x'; 200]).unwrap();
-        let walked = walk(&[dir.path().to_owned()], &[], 100).unwrap();
+        let walked = walk(&[dir.path().to_owned()], &[], &limits()).unwrap();
         assert!(walked.seen.is_empty());
         assert!(walked.rows[0].reason.as_deref().unwrap().contains("limit"));
-        let error = walk(&[dir.path().join("nothing")], &[], 100).unwrap_err();
+        let error = walk(&[dir.path().join("nothing")], &[], &limits()).unwrap_err();
         assert!(error.hint.unwrap().contains("rag forget"));
     }
 }

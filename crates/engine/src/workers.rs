@@ -67,8 +67,8 @@ impl WorkerPool {
     }
 
     /// Changes the time that a file may take before its size is counted in.
-    #[must_use]
-    pub fn with_base_time(mut self, base_time: Duration) -> Self {
+    #[cfg(test)]
+    fn with_base_time(mut self, base_time: Duration) -> Self {
         self.base_time = base_time;
         self
     }
@@ -129,8 +129,15 @@ impl Extractor for WorkerPool {
         let mib = u32::try_from(bytes >> 20).unwrap_or(u32::MAX);
         let limit = self.base_time + TIME_PER_MIB.saturating_mul(mib);
         let mut worker = self.take()?;
-        match worker.read(path, limit) {
+        let mut reply = worker.read(path, limit);
+        if matches!(reply, Err(Loss::Gone)) && worker.has_served {
+            // It may have died, or grown to its limit, of the files before: this one gets a new worker.
+            worker = self.start()?;
+            reply = worker.read(path, limit);
+        }
+        match reply {
             Ok(reply) => {
+                worker.has_served = true;
                 self.put_back(worker);
                 match reply {
                     Reply::Document(document) => Ok(*document),
@@ -153,6 +160,8 @@ struct Worker {
     child: Child,
     requests: ChildStdin,
     replies: Receiver<String>,
+    /// Whether it has read a file already.
+    has_served: bool,
 }
 
 impl Worker {
@@ -175,6 +184,7 @@ impl Worker {
             child,
             requests,
             replies,
+            has_served: false,
         })
     }
 
@@ -257,7 +267,7 @@ pub fn serve_extractor(
     Ok(())
 }
 
-/// Bounds the memory of this process and ends it with its parent.
+/// Ends this process with its parent and, where the system holds to it, bounds its memory.
 fn limit_self() {
     #[cfg(target_os = "linux")]
     {
@@ -268,6 +278,18 @@ fn limit_self() {
         };
         let _ = rustix::process::setrlimit(Resource::As, limit);
         let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
+    }
+    #[cfg(all(unix, not(target_os = "linux")))]
+    {
+        let parent = rustix::process::getppid();
+        std::thread::spawn(move || {
+            while rustix::process::getppid() == parent {
+                std::thread::sleep(Duration::from_secs(1));
+            }
+            // Whoever asked is gone, and a parser that loops never comes back to notice.
+            #[allow(clippy::exit)]
+            std::process::exit(1);
+        });
     }
 }
 
@@ -296,6 +318,18 @@ mod tests {
         let error = pool.extract(Path::new("a.pdf")).unwrap_err();
         assert!(error.fact.contains("crashed"), "{error}");
         assert!(pool.idle.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_worker_that_died_of_an_earlier_file_is_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let reply = dir.path().join("reply");
+        let empty = serde_json::to_string(&Reply::Document(Box::default())).unwrap();
+        std::fs::write(&reply, format!("{MARK}{empty}\n")).unwrap();
+        let once = format!("read line; cat '{}'", reply.display());
+        let pool = pool(&once);
+        pool.extract(Path::new("a.md")).unwrap();
+        pool.extract(Path::new("b.md")).unwrap();
     }
 
     #[test]
