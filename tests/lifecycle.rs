@@ -87,7 +87,7 @@ fn one_bad_file_is_one_row_and_an_exit_code() {
 // -- kills ------------------------------------------------------------------------------------------
 
 /// Enough that an ingest takes seconds and is written in several steps (of 256 files today).
-const ENTRIES: usize = 600;
+const ENTRIES: usize = 1500;
 
 #[test]
 fn a_killed_ingest_is_finished_by_the_next_one_which_pays_only_for_the_rest() {

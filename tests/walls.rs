@@ -192,8 +192,11 @@ fn every_file_opens_with_its_charter() {
 fn no_file_grows_beyond_five_hundred_lines_before_its_tests() {
     holds(length);
     assert!(length("src/x.rs", &"fn f() {}\n".repeat(LONGEST_FILE + 1)).is_some());
-    let tests = format!("fn f() {{}}\n#[cfg(test)]\n{}", "\n".repeat(LONGEST_FILE));
+    let long = "\n".repeat(LONGEST_FILE);
+    let tests = format!("fn f() {{}}\n#[cfg(test)]\nmod tests {{\n{long}}}");
     assert_eq!(length("src/x.rs", &tests), None);
+    let item = format!("    #[cfg(test)]\n    fn f() {{}}\n{long}");
+    assert!(length("src/x.rs", &item).is_some());
 }
 
 #[test]
@@ -352,9 +355,17 @@ fn is_test(path: &str) -> bool {
     path.starts_with("tests/") || path.ends_with("tests.rs") || path.contains("/tests/")
 }
 
+fn is_for_tests(attribute: &str) -> bool {
+    attribute.starts_with("#[cfg(") && attribute.contains("test")
+}
+
+/// The lines before the test module. An attribute on a single item does not end them.
 fn before_tests(text: &str) -> impl Iterator<Item = &str> {
-    text.lines()
-        .take_while(|line| !line.trim_start().starts_with("#[cfg(test)]"))
+    let lines: Vec<&str> = text.lines().collect();
+    let opens =
+        |pair: &[&str]| is_for_tests(pair[0]) && pair[1].contains("mod ") && pair[1].ends_with('{');
+    let end = lines.windows(2).position(opens).unwrap_or(lines.len());
+    lines.into_iter().take(end)
 }
 
 fn without_comment(line: &str) -> &str {

@@ -15,6 +15,8 @@ const COVERED: f32 = 0.35;
 const NOVEL: f32 = 0.6;
 /// The same for what the sentence takes from the question: the passage must speak of it.
 const TAKEN: f32 = 0.5;
+/// Share of the question's terms that a passage must hold to answer it, unless it is near by vector.
+const SPOKEN_OF: f32 = 0.2;
 /// A sentence that adds nothing to the question must be held whole, and repeat most of the question:
 /// it says yes to it. A fragment of the question is no answer.
 const ECHO: f32 = 0.8;
@@ -42,6 +44,8 @@ pub(crate) struct Passage<'a> {
     pub(crate) text: &'a str,
     /// Where it stands: file name and heading path. Context, never quoted.
     pub(crate) heading: &'a str,
+    /// Whether the embedder finds it near the question.
+    pub(crate) is_near: bool,
 }
 
 /// The passages of one question, cut into the places that can be cited.
@@ -50,6 +54,8 @@ pub(crate) struct Evidence {
     places: Vec<Place>,
     /// Terms of each passage with its headings.
     passages: Vec<HashSet<String>>,
+    /// Which passages are near the question.
+    near: Vec<bool>,
     weights: HashMap<String, f32>,
     question: HashSet<String>,
 }
@@ -98,6 +104,7 @@ impl Evidence {
                 .iter()
                 .map(|passage| terms(&format!("{}\n{}", passage.heading, passage.text)))
                 .collect(),
+            near: passages.iter().map(|passage| passage.is_near).collect(),
             places,
             question: terms(question),
         }
@@ -114,6 +121,9 @@ impl Evidence {
             .collect();
         let mut best: Option<(f32, Support)> = None;
         for place in &self.places {
+            if !self.speaks_of_question(place.passage) {
+                continue;
+            }
             let covered = self.held(&wanted, place);
             let enough = if novel.is_empty() {
                 covered >= ECHO && self.share(&self.question, &wanted) >= ECHO
@@ -144,6 +154,12 @@ impl Evidence {
             }
         }
         best.map(|(_, support)| support)
+    }
+
+    /// Whether the passage speaks of what was asked: a model that copies from another one has not
+    /// answered.
+    fn speaks_of_question(&self, passage: usize) -> bool {
+        self.near[passage] || self.share(&self.question, &self.passages[passage]) >= SPOKEN_OF
     }
 
     /// Share of `wanted` that the place holds, by weight. A pair of Chinese characters that both stand
@@ -258,7 +274,11 @@ mod tests {
     fn support(question: &str, passages: &[&str], sentence: &str) -> Option<Support> {
         let passages: Vec<Passage<'_>> = passages
             .iter()
-            .map(|text| Passage { text, heading: "" })
+            .map(|text| Passage {
+                text,
+                heading: "",
+                is_near: false,
+            })
             .collect();
         Evidence::new(question, &passages).support(sentence)
     }
@@ -337,6 +357,16 @@ mod tests {
             "The fare to Holm is 9.00.",
         );
         assert_eq!(found, Some("| Holm | 9.00 |"));
+    }
+
+    #[test]
+    fn a_passage_that_speaks_of_something_else_supports_nothing() {
+        let drill = "每条船每季度举行一次消防演习，演习记录保存三年。";
+        let question = "每个夜班的夜班津贴是多少？";
+        assert_eq!(
+            quote(question, &[drill], "每条船每季度举行一次消防演习。"),
+            None
+        );
     }
 
     #[test]

@@ -267,6 +267,7 @@ impl<'a, 'e> Draft<'a, 'e> {
             .map(|(hit, heading)| Passage {
                 text: &hit.chunk.text,
                 heading,
+                is_near: hit.why.vector.is_some_and(|reason| reason.score >= NEAR),
             })
             .collect();
         Self {

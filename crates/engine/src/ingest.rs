@@ -367,11 +367,11 @@ impl Ingest<'_> {
         for (chunk, hash) in batch.iter().flat_map(|prepared| &prepared.chunks) {
             wanted.insert(hash, chunk);
         }
-        let mut vectors = if !wanted.is_empty() {
+        let mut vectors = if wanted.is_empty() {
+            HashMap::new()
+        } else {
             let hashes: Vec<String> = wanted.keys().map(ToString::to_string).collect();
             self.store.vectors(&hashes)?
-        } else {
-            HashMap::new()
         };
         let mut missing: Vec<(&str, &Chunk)> = wanted
             .into_iter()

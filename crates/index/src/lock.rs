@@ -32,7 +32,7 @@ impl Holder {
 /// The lock; given back when it is dropped.
 #[derive(Debug)]
 pub(crate) struct WriterLock {
-    _file: File,
+    file: File,
 }
 
 impl WriterLock {
@@ -67,10 +67,18 @@ impl WriterLock {
             since: utc_now(),
         };
         let text = serde_json::to_string(&holder).unwrap_or_default();
-        file.set_len(0)
+        // The note is for a message; a full disk must not stop who only wants to forget something.
+        let _ = file
+            .set_len(0)
             .and_then(|()| file.rewind())
-            .and_then(|()| file.write_all(text.as_bytes()))
-            .map_err(io("write"))?;
-        Ok(Self { _file: file })
+            .and_then(|()| file.write_all(text.as_bytes()));
+        Ok(Self { file })
+    }
+}
+
+impl Drop for WriterLock {
+    /// Closing is not enough: a child that is being forked holds the file for a moment longer.
+    fn drop(&mut self) {
+        let _ = self.file.unlock();
     }
 }

@@ -295,6 +295,8 @@ fn tokenizer(path: &Path) -> Result<Tokenizer> {
     // Files may ask for cutting and filling up; nothing is cut here, and nothing needs filling.
     tokenizer.with_truncation(None).map_err(fault)?;
     tokenizer.with_padding(None);
+    // `[SEP]` in a text is text: special tokens are set by the post-processor alone.
+    tokenizer.set_encode_special_tokens(true);
     Ok(tokenizer)
 }
 

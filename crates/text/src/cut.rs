@@ -9,6 +9,9 @@ use text_splitter::{ChunkConfig, ChunkSizer, TextSplitter};
 
 use crate::{plain::trimmed, sentence::sentences};
 
+/// Longest text that is given to the tokenizer whole, in bytes.
+const MAX_WEIGHED: usize = 1 << 20;
+
 /// `text-splitter` weighs ever longer stretches of what is left, so it is given so many bytes for each
 /// token of the size at a time; the work stays linear in the text.
 const WINDOW_BYTES_PER_TOKEN: usize = 6;
@@ -85,9 +88,17 @@ impl Cutter<'_> {
     }
 
     fn unit(&self, span: Span) -> Unit {
+        let text = span.slice(&self.document.text);
+        // Far longer than any chunk: cut without being weighed, as a tokenizer takes many times the
+        // memory of its text.
+        let tokens = if text.len() > MAX_WEIGHED {
+            text.len()
+        } else {
+            self.counter.count_tokens(text) + 1
+        };
         Unit {
             span,
-            tokens: self.counter.count_tokens(span.slice(&self.document.text)) + 1,
+            tokens,
             page: self.document.page_at(span.start),
             is_heading: false,
         }

@@ -264,11 +264,16 @@ fn is_item_digit(c: char) -> bool {
     c.is_ascii_digit() || "一二三四五六七八九十".contains(c)
 }
 
+/// Longest run of marks or digits that is looked at whole: a file of nothing but full stops must not
+/// be read to its end from each of them.
+const LONGEST_RUN: usize = 256;
+
 fn end_of_run(text: &str, from: usize, mut belongs: impl FnMut(char) -> bool) -> usize {
-    text[from..]
-        .char_indices()
-        .find(|(_, c)| !belongs(*c))
-        .map_or(text.len(), |(i, _)| from + i)
+    let run = text[from..].chars().take(LONGEST_RUN);
+    from + run
+        .take_while(|c| belongs(*c))
+        .map(char::len_utf8)
+        .sum::<usize>()
 }
 
 #[cfg(test)]
