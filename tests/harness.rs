@@ -8,6 +8,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -17,6 +19,10 @@ pub(crate) const EMBEDDER: &str = "all-minilm-l6-v2";
 
 /// A port where nothing listens (RFC 863, discard): whoever tries the network is refused at once.
 const NOWHERE: &str = "http://127.0.0.1:9";
+
+/// Longer than any run takes on a slow and busy machine. Past it a test fails and says what hung, where
+/// it would otherwise hold up the whole suite for ever.
+const DEADLINE: Duration = Duration::from_mins(5);
 
 /// A data home with nothing in it but what a test puts there.
 #[derive(Debug)]
@@ -54,16 +60,7 @@ impl Home {
 
     /// Starts `rag` and does not wait.
     pub(crate) fn start(&self, args: &[&str]) -> Started {
-        let child = self
-            .command(args)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        Started {
-            words: args.join(" "),
-            child,
-        }
+        Started::new(&mut self.command(args))
     }
 
     /// Ingests `folder` without trouble and returns the report.
@@ -84,9 +81,10 @@ impl Home {
         hits
     }
 
-    /// Sources and chunks at rest; zero where there is no knowledge base yet.
+    /// Sources and chunks at rest; zero where there is no knowledge base yet. It waits for no turn:
+    /// tests look with it for a moment in a run that goes on meanwhile.
     pub(crate) fn at_rest(&self) -> AtRest {
-        let run = self.rag(&["status", "--json"]);
+        let run = self.start(&["status", "--json"]).finish();
         if run.code != Some(0) {
             return AtRest::default();
         }
@@ -140,19 +138,48 @@ impl Folder {
 }
 
 /// A `rag` that is still running. It is killed with its test.
+///
+/// Its pipes are read from the start: a report is larger than a pipe holds, and a run that nobody reads
+/// would wait at its end for ever.
 #[derive(Debug)]
 pub(crate) struct Started {
     words: String,
     child: Child,
+    since: Instant,
+    stdout: Option<JoinHandle<String>>,
+    stderr: Option<JoinHandle<String>>,
 }
 
 impl Started {
+    fn new(command: &mut Command) -> Self {
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let words = command.get_args().map(OsStr::to_string_lossy);
+        Self {
+            words: words.collect::<Vec<_>>().join(" "),
+            since: Instant::now(),
+            stdout: child.stdout.take().map(read_aside),
+            stderr: child.stderr.take().map(read_aside),
+            child,
+        }
+    }
+
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
+    #[track_caller]
     pub(crate) fn is_running(&mut self) -> bool {
-        self.child.try_wait().unwrap().is_none()
+        let running = self.child.try_wait().unwrap().is_none();
+        assert!(
+            !running || self.since.elapsed() < DEADLINE,
+            "`rag {}` is still running after {DEADLINE:?}",
+            self.words
+        );
+        running
     }
 
     /// SIGKILL: no handler runs, nothing is flushed.
@@ -161,15 +188,17 @@ impl Started {
         self.child.wait().unwrap();
     }
 
+    #[track_caller]
     pub(crate) fn finish(mut self) -> Run {
-        let stdout = read_aside(self.child.stdout.take().unwrap());
-        let stderr = read_aside(self.child.stderr.take().unwrap());
-        let code = self.child.wait().unwrap().code();
+        while self.is_running() {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let text = |pipe: Option<JoinHandle<String>>| pipe.unwrap().join().unwrap();
         Run {
             words: self.words.clone(),
-            code,
-            stdout: stdout.join().unwrap(),
-            stderr: stderr.join().unwrap(),
+            code: self.child.wait().unwrap().code(),
+            stdout: text(self.stdout.take()),
+            stderr: text(self.stderr.take()),
         }
     }
 }
@@ -182,8 +211,8 @@ impl Drop for Started {
     }
 }
 
-/// Reads a pipe to its end on a thread of its own, so that the other pipe can't fill up meanwhile.
-fn read_aside(mut pipe: impl std::io::Read + Send + 'static) -> std::thread::JoinHandle<String> {
+/// Reads a pipe to its end on a thread of its own.
+fn read_aside(mut pipe: impl std::io::Read + Send + 'static) -> JoinHandle<String> {
     std::thread::spawn(move || {
         let mut bytes = Vec::new();
         pipe.read_to_end(&mut bytes).unwrap();
@@ -230,19 +259,10 @@ impl fmt::Display for Run {
 }
 
 /// Runs a command to its end, when the machine has room for it.
+#[track_caller]
 pub(crate) fn finish(command: &mut Command) -> Run {
     let _turn = Turn::take();
-    let output = command.output().unwrap();
-    Run {
-        words: command
-            .get_args()
-            .map(|arg| arg.to_string_lossy().into_owned())
-            .collect::<Vec<_>>()
-            .join(" "),
-        code: output.status.code(),
-        stdout: String::from_utf8(output.stdout).unwrap(),
-        stderr: String::from_utf8(output.stderr).unwrap(),
-    }
+    Started::new(command).finish()
 }
 
 /// `rag` in an environment without any of its own variables and with nothing of the user's.
