@@ -89,10 +89,7 @@ fn document(text: String) -> Document {
     for paragraph in text.split("\n\n") {
         let end = start + paragraph.len();
         if !paragraph.trim().is_empty() {
-            blocks.push(Block {
-                kind: BlockKind::Paragraph,
-                span: Span::new(start, end),
-            });
+            blocks.push(Block::new(BlockKind::Paragraph, Span::new(start, end)));
         }
         start = end + 2;
     }

@@ -69,8 +69,9 @@ fn refuse(answer: &Answer, printer: &mut Printer) {
     }
     printer.say("\nnearest passages:");
     for hit in rows.iter().take(NEAREST) {
-        let place = place(&hit.source, hit.page, hit.lines);
-        printer.say(&format!("  {place}{}", under(&hit.heading)));
+        let place = place(&hit.source, hit.part.as_deref(), hit.page, hit.lines);
+        let under = under(&hit.heading, hit.part.as_deref());
+        printer.say(&format!("  {place}{under}"));
         printer.say(&format!("    {}", excerpt(&hit.text, 120)));
     }
 }
@@ -78,12 +79,10 @@ fn refuse(answer: &Answer, printer: &mut Printer) {
 fn sources(answer: &Answer, printer: &mut Printer) -> io::Result<()> {
     printer.text("\n\n")?;
     for citation in &answer.citations {
-        let place = place(&citation.source, citation.page, citation.lines);
-        printer.line(&format!(
-            "[{}] {place}{}",
-            citation.n,
-            under(&citation.heading)
-        ))?;
+        let part = citation.part.as_deref();
+        let place = place(&citation.source, part, citation.page, citation.lines);
+        let under = under(&citation.heading, part);
+        printer.line(&format!("[{}] {place}{under}", citation.n))?;
         printer.line(&format!("    “{}”", excerpt(&citation.quote, 300)))?;
         if let Some(note) = &citation.note {
             printer.line(&format!("    ({note})"))?;

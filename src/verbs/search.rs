@@ -44,17 +44,26 @@ pub(crate) fn run(
     }
     if !printer.is_json() {
         for hit in &result.hits {
-            let place = place(&hit.source, hit.page, hit.lines);
-            printer.line(&format!("{:>2}. {place}{}", hit.rank, under(&hit.heading)))?;
+            let place = place(&hit.source, hit.part.as_deref(), hit.page, hit.lines);
+            let under = under(&hit.heading, hit.part.as_deref());
+            printer.line(&format!("{:>2}. {place}{under}", hit.rank))?;
             printer.line(&format!("    {}", excerpt(&hit.text, 200)))?;
         }
     }
     Ok(exit)
 }
 
-/// A source with its page or lines, as people write it.
-pub(crate) fn place(source: &str, page: Option<u32>, lines: Option<Lines>) -> String {
-    let source = name(source);
+/// A source with its part, its page or its lines, as people write it.
+pub(crate) fn place(
+    source: &str,
+    part: Option<&str>,
+    page: Option<u32>,
+    lines: Option<Lines>,
+) -> String {
+    let mut source = name(source);
+    if let Some(part) = part {
+        source = format!("{source} › {}", name(part));
+    }
     match (page, lines) {
         (Some(page), _) => format!("{source} p. {page}"),
         (None, Some(lines)) if lines.first == lines.last => format!("{source}:{}", lines.first),
@@ -63,12 +72,14 @@ pub(crate) fn place(source: &str, page: Option<u32>, lines: Option<Lines>) -> St
     }
 }
 
-/// The heading path, set off from the place before it.
-pub(crate) fn under(heading: &[String]) -> String {
-    if heading.is_empty() {
+/// The heading path, set off from the place before it, which names the part already.
+pub(crate) fn under(heading: &[String], part: Option<&str>) -> String {
+    let names = heading.iter().map(String::as_str);
+    let names: Vec<&str> = names.filter(|name| Some(*name) != part).collect();
+    if names.is_empty() {
         String::new()
     } else {
-        format!(" › {}", name(&heading.join(" › ")))
+        format!(" › {}", name(&names.join(" › ")))
     }
 }
 

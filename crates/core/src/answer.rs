@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Hit, Lines, Span};
+use crate::{Area, Hit, Lines, Span};
 
 /// What a question got: text with citations, or a refusal. Both come with the hits they rest on.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,6 +34,8 @@ pub struct Citation {
     pub n: u32,
     /// Path relative to the ingested folder.
     pub source: String,
+    /// The piece of the file, where it has pieces.
+    pub part: Option<String>,
     pub page: Option<u32>,
     pub lines: Option<Lines>,
     pub heading: Vec<String>,
@@ -41,6 +43,8 @@ pub struct Citation {
     pub quote: String,
     /// Byte range in the document's text.
     pub span: Span,
+    /// Where the quoted blocks stand on `page`, for formats that fix this.
+    pub areas: Vec<Area>,
     /// Whether the quote was found at its span when the file was read again to check it. One that was
     /// not is no citation, so this is true of all that are shown.
     pub verified: bool,

@@ -8,7 +8,7 @@ use crate::{Lines, Span};
 ///
 /// `text` is the document's text at `span`, to the byte. The heading path is context for finding it
 /// and never part of a quote.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Chunk {
     /// Position in the document, from 0.
     pub ordinal: u32,
@@ -16,6 +16,10 @@ pub struct Chunk {
     pub text: String,
     /// Title and headings above the chunk, outermost first.
     pub heading: Vec<String>,
+    /// Name of the part of the file, for formats with parts.
+    pub part: Option<String>,
+    /// Header row of the table that the chunk goes on with, cells parted by tabs.
+    pub table_header: Option<String>,
     /// First page, from 1, for formats with pages.
     pub page: Option<u32>,
     /// Last page.
@@ -27,19 +31,22 @@ pub struct Chunk {
 }
 
 impl Chunk {
-    /// What the embedder is given: the heading path on a line of its own, then the text.
+    /// What the embedder is given: the heading path and the table's header on lines of their own, then
+    /// the text.
     #[must_use]
     pub fn embedded_text(&self) -> String {
-        with_heading(&self.heading, &self.text)
+        in_context(&self.heading, self.table_header.as_deref(), &self.text)
     }
 }
 
-/// `text` below its heading path, as it is embedded and as its size is counted.
+/// `text` below its heading path and table header, as it is embedded and as its size is counted.
 #[must_use]
-pub fn with_heading(heading: &[String], text: &str) -> String {
-    if heading.is_empty() {
-        text.to_owned()
-    } else {
-        format!("{}\n{text}", heading.join(" › "))
-    }
+pub fn in_context(heading: &[String], table_header: Option<&str>, text: &str) -> String {
+    let path = heading.join(" › ");
+    let above = [
+        Some(path.as_str()).filter(|path| !path.is_empty()),
+        table_header,
+    ];
+    let lines: Vec<&str> = above.into_iter().flatten().chain([text]).collect();
+    lines.join("\n")
 }

@@ -4,23 +4,32 @@ use serde::{Deserialize, Serialize};
 
 use crate::Span;
 
-/// What a reader makes of a file. `text` is the one coordinate system: every span of every page,
-/// block, chunk and citation is a byte range in it.
+/// What a reader makes of a file. `text` is the one coordinate system: every span of every page, part,
+/// block, link, chunk and citation is a byte range in it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Document {
     pub text: String,
     /// From the file's own metadata or its first heading.
     pub title: Option<String>,
-    /// In order, without overlap; empty for formats without pages.
+    /// In order, without overlap; empty for formats without pages. Numbers begin anew in every part.
     pub pages: Vec<Page>,
+    /// In order, without overlap; empty for files that are one piece.
+    pub parts: Vec<Part>,
     /// In reading order, without overlap, together holding all that is worth finding.
     pub blocks: Vec<Block>,
+    /// Where the text points to, in order.
+    pub links: Vec<Link>,
     /// Whether a line of `text` is a line of the file (plain text and Markdown are, HTML and PDF not).
     pub lines_are_source_lines: bool,
     /// BCP 47 tag (`en`, `zh-Hans`, …) where it could be told reliably.
     pub language: Option<String>,
     /// IANA media type, recognised from the content.
     pub media_type: String,
+    /// Name of the character encoding, in lower case, of files that are text.
+    pub encoding: Option<String>,
+    /// When the document says it was written or last changed: `2026-11-21`, or with a time of day as in
+    /// RFC 3339.
+    pub date: Option<String>,
     /// Damage met on the way. Damaged input is data: what could be read is in `text`.
     pub warnings: Vec<Warning>,
 }
@@ -30,7 +39,24 @@ impl Document {
     #[must_use]
     pub fn page_at(&self, at: usize) -> Option<u32> {
         let after = self.pages.partition_point(|page| page.span.start <= at);
-        self.pages[..after].last().map(|page| page.number)
+        let page = self.pages[..after].last()?;
+        // The last page of one part says nothing of the next part, which may have none.
+        let same_part = self.part_index(at) == self.part_index(page.span.start);
+        same_part.then_some(page.number)
+    }
+
+    /// The part that holds byte `at`, in files that have parts.
+    #[must_use]
+    pub fn part_at(&self, at: usize) -> Option<&Part> {
+        self.part_index(at).map(|index| &self.parts[index])
+    }
+
+    fn part_index(&self, at: usize) -> Option<usize> {
+        let after = self.parts.partition_point(|part| part.span.start <= at);
+        let index = after.checked_sub(1)?;
+        let part = self.parts[index].span;
+        // An empty part still holds the empty page that stands in it.
+        (at < part.end || at == part.start).then_some(index)
     }
 
     /// Whether anything was lost on the way.
@@ -48,11 +74,52 @@ pub struct Page {
     pub span: Span,
 }
 
+/// A named piece of a file that people open by its name: a sheet of a workbook, a file in an archive,
+/// an attachment of a message, a chapter of a book.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// `Sheet1`, `docs/a.md`; of a part within a part, `budget.xlsx › Sheet1`.
+    pub name: String,
+    pub span: Span,
+}
+
 /// A stretch of text that belongs together: a paragraph, a heading, a table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Block {
     pub kind: BlockKind,
     pub span: Span,
+    /// Where it stands on its (first) page, for formats that fix this.
+    pub area: Option<Area>,
+}
+
+impl Block {
+    /// A block whose place on a page is not known.
+    #[must_use]
+    pub fn new(kind: BlockKind, span: Span) -> Self {
+        Self {
+            kind,
+            span,
+            area: None,
+        }
+    }
+}
+
+/// A rectangle on a page in points (1/72 inch), `bottom` and `top` counted upwards from the lower edge,
+/// as in PDF's user space.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Area {
+    pub left: i32,
+    pub bottom: i32,
+    pub right: i32,
+    pub top: i32,
+}
+
+/// A stretch of text that points somewhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    pub span: Span,
+    /// As it stands in the file: a URL, or a path relative to it.
+    pub target: String,
 }
 
 /// What a block is.
@@ -64,6 +131,8 @@ pub enum BlockKind {
     Paragraph,
     /// One item of a list.
     ListItem,
+    /// Rows are parted by line breaks and their cells by tabs, nothing else added, so that a quote of a
+    /// row stands in the file. The first row is taken as the header.
     Table,
     Code,
 }
@@ -72,10 +141,25 @@ pub enum BlockKind {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Warning {
     pub kind: WarningKind,
+    /// Name of the part, where there are parts.
+    pub part: Option<String>,
     /// Page number from 1, where there are pages.
     pub page: Option<u32>,
     /// One line, lower case, without a full stop.
     pub fact: String,
+}
+
+impl Warning {
+    /// A warning about the file as a whole.
+    #[must_use]
+    pub fn new(kind: WarningKind, fact: impl Into<String>) -> Self {
+        Self {
+            kind,
+            part: None,
+            page: None,
+            fact: fact.into(),
+        }
+    }
 }
 
 /// Whether a warning means that text was lost.
@@ -105,5 +189,29 @@ mod tests {
         let at = [0, 9, 10, 11, 99].map(|b| document.page_at(b));
         assert_eq!(at, [Some(1), Some(1), Some(1), Some(3), Some(3)]);
         assert_eq!(Document::default().page_at(0), None);
+    }
+
+    #[test]
+    fn the_pages_of_one_part_say_nothing_of_the_next() {
+        let part = |name: &str, start, end| Part {
+            name: name.to_owned(),
+            span: Span::new(start, end),
+        };
+        let page = |number, start, end| Page {
+            number,
+            span: Span::new(start, end),
+        };
+        let document = Document {
+            parts: vec![part("a.pdf", 10, 20), part("b.md", 22, 30)],
+            pages: vec![page(1, 10, 14), page(2, 15, 20)],
+            ..Document::default()
+        };
+        let name = |at| document.part_at(at).map(|part| part.name.as_str());
+        assert_eq!(name(9), None);
+        assert_eq!(name(19), Some("a.pdf"));
+        assert_eq!(name(21), None);
+        assert_eq!(name(22), Some("b.md"));
+        let at = [9, 12, 19, 21, 25].map(|b| document.page_at(b));
+        assert_eq!(at, [None, Some(1), Some(2), None, None]);
     }
 }

@@ -38,7 +38,7 @@ pub mod wire;
 
 pub use answer::{Answer, Citation, Refusal, RefusalReason, Sentence, Timings, Usage};
 pub use chunk::Chunk;
-pub use document::{Block, BlockKind, Document, Page, Warning, WarningKind};
+pub use document::{Area, Block, BlockKind, Document, Link, Page, Part, Warning, WarningKind};
 pub use error::{Code, Error, Result};
 pub use ports::{
     Embedder, Extractor, Finish, Generation, Generator, Message, Purpose, Reranker, Role, Sampling,

@@ -39,6 +39,8 @@ pub struct SourceState {
     pub title: Option<String>,
     pub language: Option<String>,
     pub media_type: String,
+    /// When the document says it was written or last changed; see [`crate::Document::date`].
+    pub date: Option<String>,
     pub outcome: Outcome,
     /// Why the source was read in part, skipped or failed.
     pub reason: Option<String>,

@@ -15,12 +15,16 @@ pub struct HitRow {
     pub rank: u32,
     /// Path relative to the ingested folder.
     pub source: String,
+    /// The piece of the file (a sheet, an attachment, a file in an archive), where it has pieces.
+    pub part: Option<String>,
     pub page: Option<u32>,
     pub page_end: Option<u32>,
     pub lines: Option<Lines>,
     pub heading: Vec<String>,
     pub span: Span,
     pub text: String,
+    /// Header row of the table that `text` goes on with.
+    pub table_header: Option<String>,
     pub score: f32,
     pub why: Why,
 }
@@ -34,12 +38,14 @@ impl HitRow {
             .map(|(hit, rank)| Self {
                 rank,
                 source: hit.source.path.clone(),
+                part: hit.chunk.part.clone(),
                 page: hit.chunk.page,
                 page_end: hit.chunk.page_end,
                 lines: hit.chunk.lines,
                 heading: hit.chunk.heading.clone(),
                 span: hit.chunk.span,
                 text: hit.chunk.text.clone(),
+                table_header: hit.chunk.table_header.clone(),
                 score: hit.score,
                 why: hit.why,
             })

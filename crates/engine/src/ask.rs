@@ -375,11 +375,13 @@ impl<'a, 'e> Draft<'a, 'e> {
         let citation = Citation {
             n: self.written.citations.len() as u32 + 1,
             source: hit.source.path.clone(),
+            part: place.part,
             page: place.page,
             lines: place.lines,
             heading: hit.chunk.heading.clone(),
             quote: quote.to_owned(),
             span: place.span,
+            areas: place.areas,
             verified: true,
             note: place.note,
         };

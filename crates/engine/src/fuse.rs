@@ -67,14 +67,10 @@ mod tests {
             },
             source_hash: String::new(),
             chunk: Chunk {
-                ordinal: 0,
                 span: Span::new(0, 1),
                 text: "x".into(),
-                heading: Vec::new(),
-                page: None,
-                page_end: None,
-                lines: None,
                 tokens: 1,
+                ..Chunk::default()
             },
             score,
         }

@@ -58,15 +58,31 @@ pub(crate) fn compose(
     })
 }
 
+/// A hit as the model is shown it: its place, then its text, the rows of tables with bars between the
+/// cells, below their header where the text begins inside a table.
+fn passage(hit: &Hit) -> String {
+    let chunk = &hit.chunk;
+    let mut place = vec![hit.source.path.as_str()];
+    place.extend(chunk.heading.iter().map(String::as_str));
+    let place = place.join(", ");
+    let header = chunk.table_header.as_deref();
+    let lines = header.into_iter().chain(chunk.text.trim().lines());
+    let lines = lines.map(|line| match line.trim_end() {
+        row if row.trim_start().contains('\t') => format!("| {} |", row.replace('\t', " | ")),
+        line => line.to_owned(),
+    });
+    [place]
+        .into_iter()
+        .chain(lines)
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
 fn messages(question: &str, hits: &[Hit]) -> Vec<Message> {
     let chinese = question.chars().any(is_unspaced);
     let mut user = String::new();
     for hit in hits.iter().rev() {
-        let mut place = vec![hit.source.path.as_str()];
-        place.extend(hit.chunk.heading.iter().map(String::as_str));
-        user.push_str(&place.join(", "));
-        user.push('\n');
-        user.push_str(hit.chunk.text.trim());
+        user.push_str(&passage(hit));
         user.push_str("\n\n");
     }
     user.push_str(if chinese { "问题：" } else { "Question: " });
@@ -82,4 +98,34 @@ fn messages(question: &str, hits: &[Hit]) -> Vec<Message> {
             content: user,
         },
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use rag_core::{Chunk, Source, SourceKey, Why};
+
+    use super::*;
+
+    #[test]
+    fn a_table_is_shown_with_bars_and_its_header() {
+        let hit = Hit {
+            source: Source {
+                key: SourceKey("k".into()),
+                root: "/".into(),
+                path: "fares.xlsx".into(),
+            },
+            source_hash: String::new(),
+            chunk: Chunk {
+                text: "Day\t12 kr\nWeek\t60 kr\n\nNot on holidays.".into(),
+                heading: vec!["Sheet1".into()],
+                table_header: Some("Ticket\tPrice".into()),
+                ..Chunk::default()
+            },
+            score: 1.0,
+            why: Why::default(),
+        };
+        let shown = "fares.xlsx, Sheet1\n| Ticket | Price |\n| Day | 12 kr |\n| Week | 60 kr |\n\n\
+                     Not on holidays.";
+        assert_eq!(passage(&hit), shown);
+    }
 }

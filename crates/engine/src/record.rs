@@ -17,16 +17,20 @@ pub(crate) fn prepared(
     document: &Document,
     chunks: Vec<Chunk>,
 ) -> Prepared {
-    let facts: Vec<&str> = document
+    let facts: Vec<String> = document
         .warnings
         .iter()
         .filter(|warning| warning.kind == WarningKind::Lost)
-        .map(|warning| warning.fact.as_str())
+        .map(|warning| match &warning.part {
+            Some(part) => format!("{part}: {}", warning.fact),
+            None => warning.fact.clone(),
+        })
         .collect();
     let mut state = state_of(seen, rules);
     state.title.clone_from(&document.title);
     state.language.clone_from(&document.language);
     state.media_type.clone_from(&document.media_type);
+    state.date.clone_from(&document.date);
     state.chunks = chunks.len() as u32;
     if !facts.is_empty() {
         state.outcome = Outcome::Partly;
@@ -66,6 +70,7 @@ fn state_of(seen: &Seen, rules: &str) -> SourceState {
         title: None,
         language: None,
         media_type: String::new(),
+        date: None,
         outcome: Outcome::Read,
         reason: None,
         chunks: 0,

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use rag_core::{Document, Extractor, Lines, Source, SourceKey, Span, fold};
+use rag_core::{Area, Block, Document, Extractor, Lines, Source, SourceKey, Span, fold};
 
 /// Reads each cited source once.
 pub(crate) struct Verifier<'a> {
@@ -20,7 +20,10 @@ pub(crate) struct Verifier<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Place {
     pub(crate) span: Span,
+    pub(crate) part: Option<String>,
     pub(crate) page: Option<u32>,
+    /// Of the blocks that the quote touches on `page`.
+    pub(crate) areas: Vec<Area>,
     pub(crate) lines: Option<Lines>,
     /// Where it is not quite what was indexed.
     pub(crate) note: Option<String>,
@@ -66,14 +69,29 @@ impl<'a> Verifier<'a> {
 }
 
 fn place(document: &Document, span: Span, note: Option<String>) -> Place {
+    let page = document.page_at(span.start);
+    let on_page = |block: &&Block| document.page_at(block.span.start) == page;
     Place {
         span,
-        page: document.page_at(span.start),
+        part: document.part_at(span.start).map(|part| part.name.clone()),
+        page,
+        areas: touched(&document.blocks, span)
+            .iter()
+            .filter(on_page)
+            .filter_map(|block| block.area)
+            .collect(),
         lines: document
             .lines_are_source_lines
             .then(|| Lines::of(&document.text, span)),
         note,
     }
+}
+
+/// The blocks that share a byte with `span`; blocks are in order.
+fn touched(blocks: &[Block], span: Span) -> &[Block] {
+    let first = blocks.partition_point(|block| block.span.end <= span.start);
+    let end = blocks.partition_point(|block| block.span.start < span.end);
+    blocks.get(first..end).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ pub(crate) fn states(batch: &RecordBatch) -> Result<Vec<SourceState>> {
     let title = rows.text(schema::TITLE)?;
     let language = rows.text(schema::LANGUAGE)?;
     let media_type = rows.text(schema::MEDIA_TYPE)?;
+    let date = rows.text(schema::DATE)?;
     let outcome = rows.text(schema::OUTCOME)?;
     let reason = rows.text(schema::REASON)?;
     let chunks = rows.number::<UInt32Type>(schema::CHUNKS)?;
@@ -36,6 +37,7 @@ pub(crate) fn states(batch: &RecordBatch) -> Result<Vec<SourceState>> {
             title: title.owned(row),
             language: language.owned(row),
             media_type: media_type.must(row)?.to_owned(),
+            date: date.owned(row),
             outcome: Outcome::named(outcome.must(row)?).ok_or_else(|| outcome.hole(row))?,
             reason: reason.owned(row),
             chunks: chunks.must(row)?,
@@ -139,6 +141,8 @@ struct Chunks<'a> {
     end: Column<'a, PrimitiveArray<UInt64Type>>,
     text: Column<'a, StringArray>,
     heading: Column<'a, ListArray>,
+    part: Column<'a, StringArray>,
+    table_header: Column<'a, StringArray>,
     page: Column<'a, PrimitiveArray<UInt32Type>>,
     page_end: Column<'a, PrimitiveArray<UInt32Type>>,
     first: Column<'a, PrimitiveArray<UInt32Type>>,
@@ -154,6 +158,8 @@ impl<'a> Chunks<'a> {
             end: rows.number(schema::SPAN_END)?,
             text: rows.text(schema::TEXT)?,
             heading: rows.headings()?,
+            part: rows.text(schema::PART)?,
+            table_header: rows.text(schema::TABLE_HEADER)?,
             page: rows.number(schema::PAGE)?,
             page_end: rows.number(schema::PAGE_END)?,
             first: rows.number(schema::LINE_FIRST)?,
@@ -169,6 +175,8 @@ impl<'a> Chunks<'a> {
             span: Span::new(self.start.must(row)? as usize, self.end.must(row)? as usize),
             text: self.text.must(row)?.to_owned(),
             heading: self.heading.must(row)?,
+            part: self.part.owned(row),
+            table_header: self.table_header.owned(row),
             page: self.page.get(row),
             page_end: self.page_end.get(row),
             lines: lines.map(|(first, last)| Lines { first, last }),

@@ -26,13 +26,12 @@
 //!
 //! let text = "LanceDB keeps vectors.";
 //! let chunk = Chunk {
-//!     ordinal: 0, span: Span::new(0, text.len()), text: text.into(), heading: vec![],
-//!     page: None, page_end: None, lines: None, tokens: 5,
+//!     span: Span::new(0, text.len()), text: text.into(), tokens: 5, ..Chunk::default()
 //! };
 //! let source = Source { key: SourceKey("a1".into()), root: "/notes".into(), path: "db.md".into() };
 //! let state = SourceState {
 //!     source, hash: "h1".into(), rules: "1".into(), size: 22, modified_ns: 0, title: None,
-//!     language: None, media_type: "text/markdown".into(),
+//!     language: None, media_type: "text/markdown".into(), date: None,
 //!     outcome: Outcome::Read, reason: None, chunks: 1,
 //! };
 //! let chunks = vec![StoredChunk { chunk, text_hash: "t1".into(), vector: vec![0.6, 0.8] }];

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::Layout;
 use crate::error::{IndexError, Result};
 
-/// The only format there has been.
-const FORMAT: u64 = 1;
+/// 1: the first. 2: parts of files, table headers and dates have columns.
+const FORMAT: u64 = 2;
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Meta {

@@ -25,6 +25,7 @@ pub(crate) const MODIFIED_NS: &str = "modified_ns";
 pub(crate) const TITLE: &str = "title";
 pub(crate) const LANGUAGE: &str = "language";
 pub(crate) const MEDIA_TYPE: &str = "media_type";
+pub(crate) const DATE: &str = "date";
 pub(crate) const OUTCOME: &str = "outcome";
 pub(crate) const REASON: &str = "reason";
 pub(crate) const CHUNKS: &str = "chunks";
@@ -33,6 +34,8 @@ pub(crate) const ORDINAL: &str = "ordinal";
 pub(crate) const SPAN_START: &str = "span_start";
 pub(crate) const SPAN_END: &str = "span_end";
 pub(crate) const TEXT: &str = "text";
+pub(crate) const PART: &str = "part";
+pub(crate) const TABLE_HEADER: &str = "table_header";
 pub(crate) const HEADING: &str = "heading";
 pub(crate) const PAGE: &str = "page";
 pub(crate) const PAGE_END: &str = "page_end";
@@ -53,7 +56,7 @@ pub(crate) const DISTANCE: &str = "_distance";
 pub(crate) const SCORE: &str = "_score";
 
 /// Columns that make a [`rag_core::SourceState`].
-pub(crate) const STATE_COLUMNS: [&str; 13] = [
+pub(crate) const STATE_COLUMNS: [&str; 14] = [
     SOURCE_KEY,
     ROOT,
     PATH,
@@ -64,15 +67,30 @@ pub(crate) const STATE_COLUMNS: [&str; 13] = [
     TITLE,
     LANGUAGE,
     MEDIA_TYPE,
+    DATE,
     OUTCOME,
     REASON,
     CHUNKS,
 ];
 
 /// Columns that make a [`crate::Found`] short of its score: neither vectors nor words are read back.
-pub(crate) const FOUND_COLUMNS: [&str; 14] = [
-    SOURCE_KEY, ROOT, PATH, HASH, ORDINAL, SPAN_START, SPAN_END, TEXT, HEADING, PAGE, PAGE_END,
-    LINE_FIRST, LINE_LAST, TOKENS,
+pub(crate) const FOUND_COLUMNS: [&str; 16] = [
+    SOURCE_KEY,
+    ROOT,
+    PATH,
+    HASH,
+    ORDINAL,
+    SPAN_START,
+    SPAN_END,
+    TEXT,
+    HEADING,
+    PART,
+    TABLE_HEADER,
+    PAGE,
+    PAGE_END,
+    LINE_FIRST,
+    LINE_LAST,
+    TOKENS,
 ];
 
 /// The table's schema for vectors of `dimensions` numbers.
@@ -99,6 +117,7 @@ pub(crate) fn schema(dimensions: usize) -> SchemaRef {
         text(TITLE),
         text(LANGUAGE),
         text(MEDIA_TYPE),
+        text(DATE),
         text(OUTCOME),
         text(REASON),
         number(CHUNKS, DataType::UInt32),
@@ -107,6 +126,8 @@ pub(crate) fn schema(dimensions: usize) -> SchemaRef {
         number(SPAN_END, DataType::UInt64),
         text(TEXT),
         Field::new(HEADING, DataType::List(list_item()), true),
+        text(PART),
+        text(TABLE_HEADER),
         number(PAGE, DataType::UInt32),
         number(PAGE_END, DataType::UInt32),
         number(LINE_FIRST, DataType::UInt32),

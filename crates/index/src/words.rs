@@ -10,7 +10,6 @@ use lancedb::index::scalar::{
     BooleanQuery, FtsIndexBuilder, FtsQuery, FullTextSearchQuery, MatchQuery, Occur, Operator,
     PhraseQuery,
 };
-use rag_core::chunk::with_heading;
 use rag_core::{Chunk, fold::is_unspaced};
 use unicode_normalization::UnicodeNormalization;
 
@@ -26,9 +25,9 @@ const PHRASE: RangeInclusive<usize> = 3..=8;
 /// So many such terms of a query at most: each is a search of its own.
 const PHRASES: usize = 3;
 
-/// What word search reads of a chunk: its heading path and its text.
+/// What word search reads of a chunk: all that the embedder is given.
 pub(crate) fn of_chunk(chunk: &Chunk) -> String {
-    normal(&with_heading(&chunk.heading, &chunk.text))
+    normal(&chunk.embedded_text())
 }
 
 /// A full-text query for plain text: any of its words, the more the better, none of them an operator.

@@ -22,10 +22,20 @@ pub(crate) struct Unit {
     pub(crate) span: Span,
     /// Size with the white space that parts it from its neighbour, in tokens.
     pub(crate) tokens: usize,
-    /// Page of its first byte.
-    pub(crate) page: Option<u32>,
+    /// Of its first byte; only what stands in one place shares a chunk.
+    pub(crate) place: Place,
+    /// Of the table that it goes on with: header row, and its size in tokens.
+    pub(crate) table_header: Option<(Span, usize)>,
     /// Whether it is a heading that belongs to what follows.
     pub(crate) is_heading: bool,
+}
+
+/// Page and part of a document, where it has any.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) page: Option<u32>,
+    /// Start of the part.
+    pub(crate) part: Option<usize>,
 }
 
 /// Cuts the blocks of one document.
@@ -37,7 +47,14 @@ pub(crate) struct Cutter<'a> {
 impl Cutter<'_> {
     /// `block` as one unit.
     pub(crate) fn whole(&self, block: &Block) -> Option<Unit> {
-        let span = trimmed(&self.document.text, block.span);
+        let text = &self.document.text;
+        let mut span = trimmed(text, block.span);
+        if block.kind == BlockKind::Table {
+            // A tab before the first cell says that the first cell is empty.
+            let before = &text[block.span.start..span.start];
+            let tabs = before.len() - before.trim_end_matches('\t').len();
+            span.start -= tabs;
+        }
         (!span.is_empty()).then(|| self.unit(span))
     }
 
@@ -51,10 +68,33 @@ impl Cutter<'_> {
             return;
         }
         let text = whole.span.slice(&self.document.text);
-        let parts = match block.kind {
-            BlockKind::Table | BlockKind::Code => lines(text),
-            _ => sentences(text),
-        };
+        match block.kind {
+            BlockKind::Table => self.rows(whole, cap, into),
+            BlockKind::Code => self.fitting(whole, lines(text), cap, into),
+            _ => self.fitting(whole, sentences(text), cap, into),
+        }
+    }
+
+    /// The rows of a table, all but the first with its header row as context, if that is short.
+    fn rows(&self, table: Unit, cap: usize, into: &mut Vec<Unit>) {
+        let mut rows = rows(table.span.slice(&self.document.text));
+        let rest = rows.split_off(1.min(rows.len()));
+        let header = rows.first().map(|row| {
+            let span = row.shifted(table.span.start);
+            (span, self.unit(span).tokens)
+        });
+        let header = header.filter(|(_, tokens)| *tokens <= cap / 4);
+        self.fitting(table, rows, cap, into);
+        let first = into.len();
+        let taken = header.map_or(0, |(_, tokens)| tokens);
+        self.fitting(table, rest, cap - taken, into);
+        for unit in &mut into[first..] {
+            unit.table_header = header;
+        }
+    }
+
+    /// `parts` of `whole` as units of at most `cap` tokens.
+    fn fitting(&self, whole: Unit, parts: Vec<Span>, cap: usize, into: &mut Vec<Unit>) {
         for part in parts {
             let span = part.shifted(whole.span.start);
             let unit = if span == whole.span {
@@ -99,7 +139,14 @@ impl Cutter<'_> {
         Unit {
             span,
             tokens,
-            page: self.document.page_at(span.start),
+            place: Place {
+                page: self.document.page_at(span.start),
+                part: self
+                    .document
+                    .part_at(span.start)
+                    .map(|part| part.span.start),
+            },
+            table_header: None,
             is_heading: false,
         }
     }
@@ -111,6 +158,19 @@ impl ChunkSizer for ByTokens<'_> {
     fn size(&self, chunk: &str) -> usize {
         self.0.count_tokens(chunk)
     }
+}
+
+/// Lines that are not blank, with the tabs of their empty cells.
+fn rows(text: &str) -> Vec<Span> {
+    let mut at = 0;
+    let mut rows = Vec::new();
+    for line in text.split_inclusive('\n') {
+        if !line.trim().is_empty() {
+            rows.push(Span::new(at, at + line.trim_end().len()));
+        }
+        at += line.len();
+    }
+    rows
 }
 
 fn lines(text: &str) -> Vec<Span> {
@@ -168,7 +228,7 @@ mod tests {
         };
         let mut units = Vec::new();
         let span = Span::new(0, text.len());
-        cutter.units(&Block { kind, span }, cap, &mut units);
+        cutter.units(&Block::new(kind, span), cap, &mut units);
         assert!(units.iter().all(|unit| unit.tokens <= cap));
         units
             .iter()

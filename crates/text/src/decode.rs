@@ -11,6 +11,8 @@ use rag_core::{Warning, WarningKind};
 #[derive(Debug, Default)]
 pub(crate) struct Decoded {
     pub(crate) text: String,
+    /// Its name in lower case, as people know it.
+    pub(crate) encoding: String,
     pub(crate) warnings: Vec<Warning>,
 }
 
@@ -18,27 +20,47 @@ pub(crate) struct Decoded {
 /// where the bytes are neither marked nor valid UTF-8 and fit it.
 pub(crate) fn decode(bytes: &[u8], declared: Option<&'static Encoding>) -> Decoded {
     let mut warnings = Vec::new();
-    let text = if let Some(text) = utf32(bytes) {
-        text
-    } else if let Some((encoding, mark)) = Encoding::for_bom(bytes) {
-        by(encoding, &bytes[mark..], &mut warnings)
-    } else if let Some(encoding) = unmarked_utf16(bytes) {
-        warnings.push(guessed(encoding));
-        by(encoding, bytes, &mut warnings)
-    } else if std::str::from_utf8(bytes).is_ok() || is_damaged_utf8(bytes) {
-        by(UTF_8, bytes, &mut warnings)
-    } else if let Some(text) = declared
-        .and_then(|encoding| encoding.decode_without_bom_handling_and_without_replacement(bytes))
-    {
-        text.into_owned()
+    let fits = |encoding: &&'static Encoding| {
+        encoding
+            .decode_without_bom_handling_and_without_replacement(bytes)
+            .is_some()
+    };
+    let (text, encoding) = if let Some(text) = utf32(bytes) {
+        (text, "utf-32".to_owned())
     } else {
-        let encoding = guess(bytes);
-        warnings.push(guessed(encoding));
-        by(encoding, bytes, &mut warnings)
+        let mut mark = 0;
+        let encoding = if let Some((encoding, length)) = Encoding::for_bom(bytes) {
+            mark = length;
+            encoding
+        } else if let Some(encoding) = unmarked_utf16(bytes) {
+            warnings.push(guessed(encoding));
+            encoding
+        } else if std::str::from_utf8(bytes).is_ok() || is_damaged_utf8(bytes) {
+            UTF_8
+        } else if let Some(encoding) = declared.filter(fits) {
+            encoding
+        } else {
+            let encoding = guess(bytes);
+            warnings.push(guessed(encoding));
+            encoding
+        };
+        (
+            by(encoding, &bytes[mark..], &mut warnings),
+            name_of(encoding),
+        )
     };
     Decoded {
         text: tidy(text, &mut warnings),
+        encoding,
         warnings,
+    }
+}
+
+/// In lower case. GBK text is read by the decoder of its superset, whose name people know from files.
+fn name_of(encoding: &'static Encoding) -> String {
+    match encoding.name() {
+        "GBK" => "gb18030".to_owned(),
+        other => other.to_lowercase(),
     }
 }
 
@@ -86,27 +108,18 @@ fn by(encoding: &'static Encoding, bytes: &[u8], warnings: &mut Vec<Warning>) ->
     let (text, damaged) = encoding.decode_without_bom_handling(bytes);
     if damaged {
         let count = text.matches('\u{FFFD}').count();
-        let name = encoding.name().to_lowercase();
-        warnings.push(Warning {
-            kind: WarningKind::Lost,
-            page: None,
-            fact: format!("{count} byte sequences are not valid {name}"),
-        });
+        let name = name_of(encoding);
+        let fact = format!("{count} byte sequences are not valid {name}");
+        warnings.push(Warning::new(WarningKind::Lost, fact));
     }
     text.into_owned()
 }
 
 fn guessed(encoding: &'static Encoding) -> Warning {
-    // GBK text is read by the decoder of its superset, whose name people know from files.
-    let name = match encoding.name() {
-        "GBK" => "gb18030".to_owned(),
-        other => other.to_lowercase(),
-    };
-    Warning {
-        kind: WarningKind::Guessed,
-        page: None,
-        fact: format!("read as {name}"),
-    }
+    Warning::new(
+        WarningKind::Guessed,
+        format!("read as {}", name_of(encoding)),
+    )
 }
 
 /// The likeliest encoding by the statistics of `chardetng`.
@@ -152,11 +165,8 @@ fn utf32(bytes: &[u8]) -> Option<String> {
 fn tidy(text: String, warnings: &mut Vec<Warning>) -> String {
     let nuls = text.bytes().filter(|b| *b == 0).count();
     if nuls > 0 {
-        warnings.push(Warning {
-            kind: WarningKind::Guessed,
-            page: None,
-            fact: format!("left out {nuls} NUL characters"),
-        });
+        let fact = format!("left out {nuls} NUL characters");
+        warnings.push(Warning::new(WarningKind::Guessed, fact));
     } else if !text.contains('\r') {
         return text;
     }

@@ -18,6 +18,14 @@ pub(crate) enum Failure {
     Encrypted { name: String },
     #[error("`{name}` has {size} bytes, more than the {limit} that a file may have")]
     TooLarge { name: String, size: u64, limit: u64 },
+    #[error("`{name}` lies in more than {limit} archives or messages within each other")]
+    TooDeep { name: String, limit: u32 },
+    #[error("`{name}` and what was read before it are more than {files} files or {bytes} bytes")]
+    TooMuch {
+        name: String,
+        files: u32,
+        bytes: u64,
+    },
     #[error("`{name}` is not a {kind} file that can be read: {cause}")]
     Malformed {
         name: String,
@@ -39,16 +47,19 @@ impl From<Failure> for Error {
             Failure::Io { source, .. } => return Self::new(Code::Io, fact).because(source),
             Failure::Unsupported { .. } => (
                 Code::Unsupported,
-                "Markdown, plain text, HTML and PDF files can be read; convert the file to one of them",
+                "convert it to a document format (PDF, Markdown, …) if it holds text that you want to find",
             ),
             Failure::Encrypted { .. } => (
                 Code::Encrypted,
-                "save a copy without the password (`qpdf --decrypt --password=… in.pdf out.pdf`) and ingest that",
+                "give it with `--password`, or save a copy without it and ingest that",
             ),
             Failure::TooLarge { .. } => (
                 Code::LimitExceeded,
                 "split the file into smaller ones and ingest those",
             ),
+            Failure::TooDeep { .. } | Failure::TooMuch { .. } => {
+                (Code::LimitExceeded, "unpack the file and ingest the folder")
+            }
             Failure::Malformed { .. } => (
                 Code::Malformed,
                 "open the file in another program and save it again, then ingest the copy",
@@ -73,6 +84,6 @@ mod tests {
         });
         assert_eq!(error.code, Code::Encrypted);
         assert_eq!(error.fact, "`plan.pdf` needs a password");
-        assert!(error.hint.unwrap().contains("without the password"));
+        assert!(error.hint.unwrap().contains("--password"));
     }
 }

@@ -3,13 +3,17 @@
 //! Between two blocks stands a blank line (a line break between two items of a list); inside a block
 //! white space is collapsed as browsers do, except where it is asked to be kept.
 
-use rag_core::{Block, BlockKind, Span};
+use rag_core::{Block, BlockKind, Document, Link, Page, Part, Span};
 
 /// A text under construction.
 #[derive(Debug, Default)]
 pub(crate) struct Flow {
     text: String,
     blocks: Vec<Block>,
+    links: Vec<Link>,
+    /// Pages and parts, with their beginnings only: where the next block of each begins.
+    pages: Vec<(usize, u32)>,
+    parts: Vec<(usize, String)>,
     /// Kind of the open block, and where its first character stands once it has one.
     open: Option<(BlockKind, Option<usize>)>,
     /// White space was seen after the last character written in the open block.
@@ -30,10 +34,7 @@ impl Flow {
             let end = start + self.text[start..].trim_end().len();
             self.text.truncate(end);
             if end > start {
-                self.blocks.push(Block {
-                    kind,
-                    span: Span::new(start, end),
-                });
+                self.blocks.push(Block::new(kind, Span::new(start, end)));
             }
         }
     }
@@ -84,10 +85,98 @@ impl Flow {
         self.gap = false;
     }
 
-    /// The text and its blocks.
-    pub(crate) fn finish(mut self) -> (String, Vec<Block>) {
+    #[allow(dead_code, reason = "the formats that use it join next")]
+    /// Writes a row of a table, as a line: cells parted by tabs, white space within them collapsed.
+    pub(crate) fn row<T: AsRef<str>>(&mut self, cells: &[T]) {
+        self.ensure_started();
+        if self.start().is_some_and(|start| start < self.text.len()) {
+            self.text.push('\n');
+        }
+        for (index, cell) in cells.iter().enumerate() {
+            if index > 0 {
+                self.text.push('\t');
+            }
+            let words = cell.as_ref().split_whitespace().collect::<Vec<_>>();
+            self.text.push_str(&words.join(" "));
+        }
+    }
+
+    /// Length of the text so far: where a link begins that is written next.
+    pub(crate) fn position(&self) -> usize {
+        self.text.len()
+    }
+
+    /// Says that what was written since `from` points to `target`. Words alone make a link: without
+    /// any nothing is kept.
+    pub(crate) fn link(&mut self, from: usize, target: &str) {
+        let Some(text) = self.text.get(from..) else {
+            return;
+        };
+        let start = from + (text.len() - text.trim_start().len());
+        let end = from + text.trim_end().len();
+        if end > start && !target.is_empty() {
+            self.links.push(Link {
+                span: Span::new(start, end),
+                target: target.to_owned(),
+            });
+        }
+    }
+
+    #[allow(dead_code, reason = "the formats that use it join next")]
+    /// Closes the open block; what follows stands on page `number`.
+    pub(crate) fn page(&mut self, number: u32) {
         self.close();
-        (self.text, self.blocks)
+        self.pages.push((self.blocks.len(), number));
+    }
+
+    #[allow(dead_code, reason = "the formats that use it join next")]
+    /// Closes the open block; what follows belongs to the part `name`.
+    pub(crate) fn part(&mut self, name: &str) {
+        self.close();
+        self.parts.push((self.blocks.len(), name.to_owned()));
+    }
+
+    /// The text with its blocks, links, pages and parts; title, language and the like are the caller's.
+    pub(crate) fn finish(mut self) -> Document {
+        self.close();
+        let blocks = &self.blocks;
+        // From the first block to the last before the next beginning; an empty one lies at its end.
+        let span = |from: usize, to: usize| match blocks.get(from..to) {
+            Some([first, .., last]) => Span::new(first.span.start, last.span.end),
+            Some([only]) => only.span,
+            _ => {
+                let at = from
+                    .checked_sub(1)
+                    .map_or(0, |before| blocks[before].span.end);
+                Span::new(at, at)
+            }
+        };
+        let to = |next: Option<usize>| next.unwrap_or(blocks.len());
+        let pages = self
+            .pages
+            .iter()
+            .enumerate()
+            .map(|(at, (from, number))| Page {
+                number: *number,
+                span: span(*from, to(self.pages.get(at + 1).map(|next| next.0))),
+            });
+        let parts = self
+            .parts
+            .iter()
+            .enumerate()
+            .map(|(at, (from, name))| Part {
+                name: name.clone(),
+                span: span(*from, to(self.parts.get(at + 1).map(|next| next.0))),
+            });
+        let (pages, parts) = (pages.collect(), parts.collect());
+        Document {
+            text: self.text,
+            blocks: self.blocks,
+            links: self.links,
+            pages,
+            parts,
+            ..Document::default()
+        }
     }
 
     fn start(&self) -> Option<usize> {
@@ -125,7 +214,7 @@ mod tests {
         flow.begin(BlockKind::ListItem);
         flow.words("b");
         flow.begin(BlockKind::Paragraph);
-        let (text, blocks) = flow.finish();
+        let Document { text, blocks, .. } = flow.finish();
         assert_eq!(text, "A title\n\none twothree\n\na\nb");
         let slices: Vec<&str> = blocks.iter().map(|b| b.span.slice(&text)).collect();
         assert_eq!(slices, ["A title", "one twothree", "a", "b"]);
@@ -136,8 +225,43 @@ mod tests {
         let mut flow = Flow::default();
         flow.begin(BlockKind::Code);
         flow.verbatim("\nfn x() {\n    1\n}\n");
-        let (text, blocks) = flow.finish();
+        let Document { text, blocks, .. } = flow.finish();
         assert_eq!(text, "fn x() {\n    1\n}");
         assert_eq!(blocks[0].span, Span::new(0, text.len()));
+    }
+
+    #[test]
+    fn rows_links_pages_and_parts_have_their_places() {
+        let mut flow = Flow::default();
+        flow.part("Prices");
+        flow.page(1);
+        flow.begin(BlockKind::Table);
+        flow.row(&["", "Day  ticket"]);
+        flow.row(&["Adult", "12"]);
+        flow.page(2);
+        flow.part("Notes");
+        flow.page(3);
+        flow.begin(BlockKind::Paragraph);
+        flow.words("See");
+        let from = flow.position();
+        flow.words(" the site");
+        flow.link(from, "https://example.org/");
+        let document = flow.finish();
+        assert_eq!(document.text, "\tDay ticket\nAdult\t12\n\nSee the site");
+        let of = |span: Span| span.slice(&document.text);
+        let pages: Vec<_> = document
+            .pages
+            .iter()
+            .map(|p| (p.number, of(p.span)))
+            .collect();
+        let table = "\tDay ticket\nAdult\t12";
+        assert_eq!(pages, [(1, table), (2, ""), (3, "See the site")]);
+        let parts: Vec<_> = document
+            .parts
+            .iter()
+            .map(|p| (&*p.name, of(p.span)))
+            .collect();
+        assert_eq!(parts, [("Prices", table), ("Notes", "See the site")]);
+        assert_eq!(of(document.links[0].span), "the site");
     }
 }

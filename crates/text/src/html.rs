@@ -84,14 +84,40 @@ enum Extent {
     Everything,
 }
 
+/// Whether an HTML page starts here: white space, comments and an XML declaration may come first.
+pub(crate) fn starts_a_page(bytes: &[u8]) -> bool {
+    let mut rest = &bytes[..bytes.len().min(4096)];
+    rest = rest.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(rest);
+    loop {
+        rest = rest.trim_ascii_start();
+        let end: &[u8] = match rest {
+            [b'<', b'!', b'-', b'-', ..] => b"-->",
+            [b'<', b'?', ..] => b"?>",
+            _ => break,
+        };
+        let Some(at) = rest.windows(end.len()).position(|window| window == end) else {
+            return false;
+        };
+        rest = &rest[at + end.len()..];
+    }
+    let starts = |mark: &str| {
+        rest.len() > mark.len()
+            && rest[..mark.len()].eq_ignore_ascii_case(mark.as_bytes())
+            && !rest[mark.len()].is_ascii_alphanumeric()
+    };
+    ["<!doctype html", "<html", "<head", "<body"]
+        .iter()
+        .any(|mark| starts(mark))
+}
+
 /// The document of a decoded HTML page.
 pub(crate) fn read(page: &str) -> Document {
     let html = Html::parse_document(page);
-    let (mut text, mut blocks) = walk(&html, Extent::Matter);
-    if text.len() < LITTLE_TEXT {
+    let mut read = walk(&html, Extent::Matter);
+    if read.text.len() < LITTLE_TEXT {
         let whole = walk(&html, Extent::Everything);
-        if whole.0.len() > text.len() * 4 {
-            (text, blocks) = whole;
+        if whole.text.len() > read.text.len() * 4 {
+            read = whole;
         }
     }
     Document {
@@ -101,9 +127,7 @@ pub(crate) fn read(page: &str) -> Document {
             .attr("lang")
             .or_else(|| html.root_element().attr("xml:lang"))
             .and_then(language::normal_tag),
-        text,
-        blocks,
-        ..Document::default()
+        ..read
     }
 }
 
@@ -132,11 +156,12 @@ fn title_of(html: &Html) -> Option<String> {
     None
 }
 
-fn walk(html: &Html, extent: Extent) -> (String, Vec<rag_core::Block>) {
+fn walk(html: &Html, extent: Extent) -> Document {
     let mut reading = Reading {
         flow: Flow::default(),
         extent,
         items: Vec::new(),
+        anchors: Vec::new(),
         headings: Vec::new(),
         kept: 0,
         pre: 0,
@@ -202,6 +227,8 @@ struct Reading {
     extent: Extent,
     /// For every list item around: whether its first block was begun.
     items: Vec<bool>,
+    /// Where the words of every open anchor begin, and where it points to.
+    anchors: Vec<(usize, String)>,
     headings: Vec<u8>,
     /// Depth inside `main` and `article`, whose asides and footers belong to the matter.
     kept: usize,
@@ -245,6 +272,10 @@ impl Reading {
         if matches!(name, "main" | "article") {
             self.kept += 1;
         }
+        if let ("a", Some(target)) = (name, element.attr("href")) {
+            let from = self.flow.position();
+            self.anchors.push((from, target.trim().to_owned()));
+        }
         if self.in_grid() {
             self.open_in_grid(name);
             return true;
@@ -277,6 +308,14 @@ impl Reading {
         let name = element.name();
         if matches!(name, "main" | "article") {
             self.kept = self.kept.saturating_sub(1);
+        }
+        if name == "a"
+            && element.attr("href").is_some()
+            && let Some((from, target)) = self.anchors.pop()
+            && !target.starts_with(['#'])
+            && !target.starts_with("javascript:")
+        {
+            self.flow.link(from, &target);
         }
         if self.in_grid() {
             if name == "table" {
@@ -462,6 +501,19 @@ mod tests {
             texts("<p>a<br>b</p><p>漢<ruby>字<rt>じ</rt></ruby>だ</p>"),
             ["a\nb", "漢字だ"]
         );
+    }
+
+    #[test]
+    fn links_stand_at_their_words() {
+        let document = read(
+            "<p>See <a href=' https://a.example/ '> the <b>site</b></a>, <a href='#x'>up</a>.",
+        );
+        let links: Vec<_> = document
+            .links
+            .iter()
+            .map(|link| (link.span.slice(&document.text), link.target.as_str()))
+            .collect();
+        assert_eq!(links, [("the site", "https://a.example/")]);
     }
 
     #[test]

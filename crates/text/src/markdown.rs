@@ -147,7 +147,7 @@ impl Outline {
                 span.start = item.start;
             }
         }
-        self.blocks.push(Block { kind, span });
+        self.blocks.push(Block::new(kind, span));
     }
 
     fn leave(&mut self, tag: TagEnd) {
@@ -178,10 +178,8 @@ impl Outline {
                 item.start
             };
             item.taken = true;
-            self.blocks.push(Block {
-                kind: BlockKind::ListItem,
-                span: Span::new(start, end),
-            });
+            let span = Span::new(start, end);
+            self.blocks.push(Block::new(BlockKind::ListItem, span));
         }
     }
 }

@@ -31,13 +31,18 @@ pub(crate) fn sections(document: &Document) -> Vec<Section> {
         _ => None,
     };
     let mut sections = Vec::new();
+    let part = |at: usize| document.part_at(blocks.get(at)?.span.start);
     let mut path = Path::of(document);
     let mut at = 0;
     while at < blocks.len() {
         let first = at;
+        path.enter_part(part(first).map(|part| part.name.as_str()));
+        let within_part = |at: usize| part(at) == part(first);
         let mut deepest = 0;
         let mut above = None;
-        while let Some(level) = level(at).filter(|level| *level > deepest || at == first) {
+        while let Some(level) =
+            level(at).filter(|level| at == first || *level > deepest && within_part(at))
+        {
             path.leave(level);
             let text = heading_text(blocks[at].span.slice(&document.text));
             above.get_or_insert_with(|| path.names(&text));
@@ -46,7 +51,7 @@ pub(crate) fn sections(document: &Document) -> Vec<Section> {
             at += 1;
         }
         let own_headings = at - first;
-        while at < blocks.len() && level(at).is_none() {
+        while at < blocks.len() && level(at).is_none() && within_part(at) {
             at += 1;
         }
         let within = path.names("");
@@ -60,9 +65,10 @@ pub(crate) fn sections(document: &Document) -> Vec<Section> {
     sections
 }
 
-/// The title and the headings that are open.
+/// The title, the part and the headings that are open.
 struct Path<'a> {
     title: Option<&'a str>,
+    part: Option<&'a str>,
     open: Vec<(u8, String)>,
 }
 
@@ -70,7 +76,16 @@ impl<'a> Path<'a> {
     fn of(document: &'a Document) -> Self {
         Self {
             title: document.title.as_deref(),
+            part: None,
             open: Vec::new(),
+        }
+    }
+
+    /// The headings of one part are not above the text of another.
+    fn enter_part(&mut self, part: Option<&'a str>) {
+        if self.part != part {
+            self.part = part;
+            self.open.clear();
         }
     }
 
@@ -88,6 +103,7 @@ impl<'a> Path<'a> {
         self.title
             .filter(|title| !is_same(title, first))
             .into_iter()
+            .chain(self.part)
             .chain(self.open.iter().map(|(_, text)| text.as_str()))
             .filter(|name| !name.is_empty() && name.chars().count() <= MAX_HEADING_CHARS)
             .map(str::to_owned)

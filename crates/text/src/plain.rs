@@ -5,10 +5,7 @@ use rag_core::{Block, BlockKind, Document, Span};
 /// The document of a decoded plain text.
 pub(crate) fn read(text: String) -> Document {
     let blocks = paragraphs(&text)
-        .map(|span| Block {
-            kind: BlockKind::Paragraph,
-            span,
-        })
+        .map(|span| Block::new(BlockKind::Paragraph, span))
         .collect();
     Document {
         text,

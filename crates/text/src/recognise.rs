@@ -2,7 +2,10 @@
 
 use file_format::FileFormat;
 
-use crate::error::Failure;
+use crate::{
+    error::Failure,
+    format::{FORMATS, Format, PDF, PLAIN},
+};
 
 /// So many bytes from the start decide what a file is.
 pub(crate) const HEAD_BYTES: usize = 64 * 1024;
@@ -11,29 +14,11 @@ pub(crate) const HEAD_BYTES: usize = 64 * 1024;
 /// random bytes have 11 %.
 const MAX_CONTROL_SHARE: f64 = 0.05;
 
-/// How a file is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Format {
-    Pdf,
-    Html,
-    Markdown,
-    Plain,
-}
-
-impl Format {
-    /// IANA media type.
-    pub(crate) fn media_type(self) -> &'static str {
-        match self {
-            Self::Pdf => "application/pdf",
-            Self::Html => "text/html",
-            Self::Markdown => "text/markdown",
-            Self::Plain => "text/plain",
-        }
-    }
-}
-
-/// The format of the file `name` with these bytes (its start suffices).
-pub(crate) fn recognise(name: &str, bytes: &[u8]) -> Result<Format, Failure> {
+/// The format of the file `name` with these bytes.
+///
+/// The start of a file suffices but for containers (zip, OLE), which show at their end what they are:
+/// of a start alone these are taken for what they may be.
+pub(crate) fn recognise(name: &str, bytes: &[u8]) -> Result<&'static Format, Failure> {
     let head = &bytes[..bytes.len().min(HEAD_BYTES)];
     let extension = extension_of(name);
     let controls = if is_wide(head) {
@@ -42,44 +27,62 @@ pub(crate) fn recognise(name: &str, bytes: &[u8]) -> Result<Format, Failure> {
         control_share(head)
     };
     if has_pdf_mark(head) && (starts_with_pdf_mark(head) || extension == "pdf" || controls > 0.0) {
-        return Ok(Format::Pdf);
+        return Ok(&PDF);
     }
-    let magic = FileFormat::from_bytes(head);
-    let known = !matches!(
-        magic,
-        FileFormat::ArbitraryBinaryData | FileFormat::PlainText | FileFormat::Empty
-    );
-    // A short magic number (`BM`, `MZ`) may well start a text, so text that is clean stays text.
+    let magic = magic_of(bytes);
+    if let Some(format) = FORMATS.iter().find(|format| format.magic.contains(&magic)) {
+        return Ok(format);
+    }
     let refused = |kind: String| Failure::Unsupported {
         name: name.to_owned(),
         kind,
     };
-    if known && controls > 0.0 || magic == FileFormat::RichTextFormat {
+    // A short magic number (`BM`, `MZ`) may well start a text, so text that is clean stays text.
+    let known = !matches!(
+        magic,
+        FileFormat::ArbitraryBinaryData | FileFormat::PlainText
+    );
+    if known && controls > 0.0 {
         return Err(refused(described(magic)));
     }
     if controls > MAX_CONTROL_SHARE {
         return Err(refused("binary data".to_owned()));
     }
-    match extension.as_str() {
+    if extension == "pdf" {
         // An error page that was saved under the name of the file that was wanted, a download that
         // gave nothing: its text is not what the name promises.
-        "pdf" => Err(Failure::Malformed {
+        let cause = if head.is_empty() {
+            "it is empty"
+        } else {
+            "it holds other text"
+        };
+        return Err(Failure::Malformed {
             name: name.to_owned(),
             kind: "PDF",
-            cause: if head.is_empty() {
-                "it is empty".to_owned()
-            } else {
-                "it holds other text".to_owned()
-            },
-        }),
-        _ if looks_like_html(head) => Ok(Format::Html),
-        "html" | "htm" | "xhtml" | "xht" => Ok(Format::Html),
-        "md" | "markdown" | "mdown" | "mkd" | "mkdn" => Ok(Format::Markdown),
-        "" | "txt" | "text" | "log" | "rst" | "adoc" | "org" | "tex" => Ok(Format::Plain),
-        _ if head.is_empty() => Ok(Format::Plain),
-        _ if known => Err(refused(described(magic))),
-        other => Err(refused(format!("a `.{other}` file"))),
+            cause: cause.to_owned(),
+        });
     }
+    Ok(by_text(&extension, head))
+}
+
+/// The format of a text: by what it starts with, then by its name; every other text is plain.
+pub(crate) fn by_text(extension: &str, text: &[u8]) -> &'static Format {
+    let text = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text);
+    let marked = |format: &&&Format| format.marks.is_some_and(|marks| marks(text));
+    let named = |format: &&&Format| format.extensions.contains(&extension);
+    let format = FORMATS.iter().find(marked);
+    format
+        .or_else(|| FORMATS.iter().find(named))
+        .unwrap_or(&&PLAIN)
+}
+
+/// What the magic numbers say; of containers, what they hold.
+fn magic_of(bytes: &[u8]) -> FileFormat {
+    let is_container = bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"\xD0\xCF\x11\xE0");
+    let looked_into = is_container
+        .then(|| FileFormat::from_reader(std::io::Cursor::new(bytes)).ok())
+        .flatten();
+    looked_into.unwrap_or_else(|| FileFormat::from_bytes(&bytes[..bytes.len().min(HEAD_BYTES)]))
 }
 
 /// A format's name and media type, for people.
@@ -87,34 +90,8 @@ pub(crate) fn described(format: FileFormat) -> String {
     format!("{} ({})", format.name(), format.media_type())
 }
 
-/// Whether an HTML page starts here: white space, comments and an XML declaration may come first.
-pub(crate) fn looks_like_html(bytes: &[u8]) -> bool {
-    let mut rest = &bytes[..bytes.len().min(4096)];
-    rest = rest.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(rest);
-    loop {
-        rest = rest.trim_ascii_start();
-        let end: &[u8] = match rest {
-            [b'<', b'!', b'-', b'-', ..] => b"-->",
-            [b'<', b'?', ..] => b"?>",
-            _ => break,
-        };
-        let Some(at) = rest.windows(end.len()).position(|window| window == end) else {
-            return false;
-        };
-        rest = &rest[at + end.len()..];
-    }
-    let starts = |mark: &str| {
-        rest.len() > mark.len()
-            && rest[..mark.len()].eq_ignore_ascii_case(mark.as_bytes())
-            && !rest[mark.len()].is_ascii_alphanumeric()
-    };
-    ["<!doctype html", "<html", "<head", "<body"]
-        .iter()
-        .any(|mark| starts(mark))
-}
-
 /// Lower-case extension without its dot; empty where there is none (`README`, `.profile`).
-fn extension_of(name: &str) -> String {
+pub(crate) fn extension_of(name: &str) -> String {
     std::path::Path::new(name)
         .extension()
         .map(|extension| extension.to_string_lossy().to_lowercase())
@@ -153,48 +130,38 @@ fn control_share(head: &[u8]) -> f64 {
 mod tests {
     use super::*;
 
-    fn kind(name: &str, bytes: &[u8]) -> Option<Format> {
+    use crate::format::{HTML, MARKDOWN};
+
+    fn kind(name: &str, bytes: &[u8]) -> Option<&'static Format> {
         recognise(name, bytes).ok()
     }
 
     #[test]
     fn content_counts_before_the_extension() {
-        assert_eq!(kind("a.txt", b"%PDF-1.4\n1 0 obj"), Some(Format::Pdf));
-        assert_eq!(kind("a.pdf", b"junk\n%PDF-1.4\n"), Some(Format::Pdf));
-        assert_eq!(
-            kind("a.md", b"<!-- x --><!DOCTYPE html><p>"),
-            Some(Format::Html)
-        );
-        assert_eq!(
-            kind("a.txt", b"<?xml version='1.0'?>\n<HTML lang=en>"),
-            Some(Format::Html)
-        );
+        assert_eq!(kind("a.txt", b"%PDF-1.4\n1 0 obj"), Some(&PDF));
+        assert_eq!(kind("a.pdf", b"junk\n%PDF-1.4\n"), Some(&PDF));
+        let page = b"<!-- x --><!DOCTYPE html><p>";
+        assert_eq!(kind("a.md", page), Some(&HTML));
+        let page = b"<?xml version='1.0'?>\n<HTML lang=en>";
+        assert_eq!(kind("a.txt", page), Some(&HTML));
         let png = recognise("a.md", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0").unwrap_err();
         assert!(png.to_string().contains("Portable Network Graphics"));
     }
 
     #[test]
     fn the_extension_decides_where_content_is_plain_text() {
-        assert_eq!(kind("a.MD", b"# x"), Some(Format::Markdown));
-        assert_eq!(kind("a.htm", b"<p>x"), Some(Format::Html));
-        assert_eq!(kind("README", b"x"), Some(Format::Plain));
-        assert_eq!(
-            kind("a.md", b"<headline> is no page"),
-            Some(Format::Markdown)
-        );
-        assert_eq!(kind("a.csv", b"a,b\n1,2\n"), None);
+        assert_eq!(kind("a.MD", b"# x"), Some(&MARKDOWN));
+        assert_eq!(kind("a.htm", b"<p>x"), Some(&HTML));
+        assert_eq!(kind("README", b"x"), Some(&PLAIN));
+        assert_eq!(kind("a.md", b"<headline> is no page"), Some(&MARKDOWN));
+        assert_eq!(kind("server.conf", b"port = 80\n"), Some(&PLAIN));
     }
 
     #[test]
     fn a_text_that_starts_like_a_binary_format_stays_text() {
-        assert_eq!(
-            kind("a.txt", b"BMW and MZ are brands."),
-            Some(Format::Plain)
-        );
-        assert_eq!(
-            kind("a.md", b"A PDF starts with %PDF- in its first KiB."),
-            Some(Format::Markdown)
-        );
+        assert_eq!(kind("a.txt", b"BMW and MZ are brands."), Some(&PLAIN));
+        let text = b"A PDF starts with %PDF- in its first KiB.";
+        assert_eq!(kind("a.md", text), Some(&MARKDOWN));
     }
 
     #[test]
@@ -203,11 +170,8 @@ mod tests {
             .map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8)
             .collect();
         assert_eq!(kind("a.txt", &noise), None);
-        assert_eq!(kind("a.rtf", b"{\\rtf1 text}"), None);
-        assert_eq!(
-            kind("a.txt", b"one stray \0 in a longer line of text"),
-            Some(Format::Plain)
-        );
+        let stray = b"one stray \0 in a longer line of text";
+        assert_eq!(kind("a.txt", stray), Some(&PLAIN));
     }
 
     #[test]

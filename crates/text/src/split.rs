@@ -5,15 +5,15 @@
 //! documents with pages, whose headings are guesses by size, very short sections of a page share a
 //! chunk.
 
-use rag_core::{Chunk, Document, Lines, Span, TokenCounter, chunk::with_heading};
+use rag_core::{Chunk, Document, Lines, Span, TokenCounter, chunk::in_context};
 
 use crate::{
-    cut::{Cutter, Unit},
+    cut::{Cutter, Place, Unit},
     outline::{Section, sections},
 };
 
 /// Version of the splitting rules. It changes with any change of where chunks begin and end.
-pub const SPLIT_RULES: &str = "split-1";
+pub const SPLIT_RULES: &str = "split-2";
 
 /// Sizes below this are taken as this: no rule can hold for chunks of a few tokens.
 const MIN_TOKENS: usize = 16;
@@ -96,12 +96,13 @@ impl Group {
     }
 
     fn push(&mut self, unit: Unit) {
-        self.tokens += unit.tokens;
+        let header = unit.table_header.filter(|_| self.units.is_empty());
+        self.tokens += unit.tokens + header.map_or(0, |(_, tokens)| tokens);
         self.units.push(unit);
     }
 
-    fn page(&self) -> Option<u32> {
-        self.units.first().and_then(|unit| unit.page)
+    fn place(&self) -> Option<Place> {
+        self.units.first().map(|unit| unit.place)
     }
 
     fn is_heading_only(&self) -> bool {
@@ -148,7 +149,7 @@ impl Packer<'_> {
                 } else {
                     self.sizes.target
                 };
-                group.page() == unit.page && size <= limit
+                group.place() == Some(unit.place) && size <= limit
             });
             if !joins {
                 groups.push(if groups.is_empty() {
@@ -224,7 +225,7 @@ fn join_crumbs(groups: &mut Vec<Group>, crumb: usize, limit: usize) {
         match joined.last_mut() {
             Some(last)
                 if (last.tokens < crumb || group.tokens < crumb)
-                    && last.page() == group.page()
+                    && last.place() == group.place()
                     // A heading alone belongs to what follows, not to what was before.
                     && (!group.is_heading_only() || last.is_heading_only())
                     && last.tokens + group.tokens <= limit =>
@@ -253,23 +254,32 @@ impl Writer<'_> {
         };
         let max = self.packer.sizes.max;
         let span = Span::new(first.span.start, last.span.end);
-        let text = span.slice(&self.packer.cutter.document.text);
-        let tokens = self
-            .packer
-            .cutter
-            .counter
-            .count_tokens(&with_heading(path, text));
+        let header = first.table_header.map(|(header, _)| header);
+        let tokens = self.weighed(span, path, header);
         if tokens <= max {
-            self.push(span, path, tokens);
+            self.push(span, path, header, tokens);
         } else if units.len() > 1 {
             let (before, after) = units.split_at(units.len() / 2);
             self.write(before, path);
             self.write(after, path);
         } else if !path.is_empty() {
             self.write(units, &[]);
+        } else if header.is_some() {
+            let bare = Unit {
+                table_header: None,
+                ..*first
+            };
+            self.write(&[bare], &[]);
         } else {
             self.write_oversized(*first, tokens);
         }
+    }
+
+    /// Tokens of the text at `span` with its context.
+    fn weighed(&self, span: Span, path: &[String], header: Option<Span>) -> usize {
+        let Cutter { document, counter } = &self.packer.cutter;
+        let header = header.map(|header| header.slice(&document.text));
+        counter.count_tokens(&in_context(path, header, span.slice(&document.text)))
     }
 
     /// A single unit that turned out too large is cut again, to half its size.
@@ -283,11 +293,11 @@ impl Writer<'_> {
             }
         } else {
             // One character of more tokens than a chunk may have: it can't be made smaller.
-            self.push(unit.span, &[], tokens);
+            self.push(unit.span, &[], None, tokens);
         }
     }
 
-    fn push(&mut self, span: Span, path: &[String], tokens: usize) {
+    fn push(&mut self, span: Span, path: &[String], header: Option<Span>, tokens: usize) {
         let document = self.packer.cutter.document;
         let last = span.end.saturating_sub(1);
         self.chunks.push(Chunk {
@@ -295,6 +305,8 @@ impl Writer<'_> {
             span,
             text: span.slice(&document.text).to_owned(),
             heading: path.to_vec(),
+            part: document.part_at(span.start).map(|part| part.name.clone()),
+            table_header: header.map(|header| header.slice(&document.text).to_owned()),
             page: document.page_at(span.start),
             page_end: document.page_at(last),
             lines: document.lines_are_source_lines.then(|| Lines {

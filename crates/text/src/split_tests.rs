@@ -242,7 +242,7 @@ fn paged(pages: &[&[(BlockKind, &str)]]) -> Document {
             let from = document.text.len();
             document.text.push_str(text);
             let span = Span::new(from, document.text.len());
-            document.blocks.push(Block { kind: *kind, span });
+            document.blocks.push(Block::new(*kind, span));
             document.text.push_str("\n\n");
         }
         let span = Span::new(start, document.text.trim_end().len());

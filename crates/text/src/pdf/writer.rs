@@ -114,10 +114,8 @@ impl Writing {
     fn push(&mut self, kind: BlockKind, text: &str) {
         let start = self.text.len();
         self.text.push_str(text);
-        self.blocks.push(Block {
-            kind,
-            span: Span::new(start, self.text.len()),
-        });
+        let span = Span::new(start, self.text.len());
+        self.blocks.push(Block::new(kind, span));
     }
 }
 
@@ -182,9 +180,8 @@ fn warnings(problems: Vec<(usize, Problem)>) -> Vec<Warning> {
 
 fn lost(page: Option<u32>, fact: String) -> Warning {
     Warning {
-        kind: WarningKind::Lost,
         page,
-        fact,
+        ..Warning::new(WarningKind::Lost, fact)
     }
 }
 

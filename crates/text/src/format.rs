@@ -1,0 +1,94 @@
+//! The table of formats: what each is called, what it is recognised by, and which parser reads it.
+
+use file_format::FileFormat;
+use rag_core::Document;
+
+use crate::{error::Failure, html, markdown, nest::Input, pdf, plain};
+
+/// One kind of file.
+#[derive(Debug)]
+pub(crate) struct Format {
+    /// For people: `PDF`.
+    pub(crate) name: &'static str,
+    /// IANA media type.
+    pub(crate) media_type: &'static str,
+    /// Magic numbers, as `file-format` names them; they count before everything else.
+    pub(crate) magic: &'static [FileFormat],
+    /// Recognises a text by its start, before the name is asked.
+    pub(crate) marks: Option<fn(&[u8]) -> bool>,
+    /// In lower case, without the dot.
+    pub(crate) extensions: &'static [&'static str],
+    pub(crate) parser: Parser,
+}
+
+/// How a format is read.
+#[derive(Debug)]
+pub(crate) enum Parser {
+    Bytes(fn(&Input<'_>) -> Result<Document, Failure>),
+    /// Is given the decoded text, with one kind of line end; lines keep their numbers.
+    Text(fn(&Input<'_>, String) -> Result<Document, Failure>),
+}
+
+impl PartialEq for Format {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self, other)
+    }
+}
+
+pub(crate) static PDF: Format = Format {
+    name: "PDF",
+    media_type: "application/pdf",
+    // Its mark may come late: recognised by code of its own.
+    magic: &[],
+    marks: None,
+    extensions: &[],
+    parser: Parser::Bytes(|input| pdf::read(input.name, input.bytes)),
+};
+
+pub(crate) static HTML: Format = Format {
+    name: "HTML",
+    media_type: "text/html",
+    magic: &[],
+    marks: Some(html::starts_a_page),
+    extensions: &["html", "htm", "xhtml", "xht"],
+    parser: Parser::Text(|_, text| Ok(html::read(&text))),
+};
+
+pub(crate) static MARKDOWN: Format = Format {
+    name: "Markdown",
+    media_type: "text/markdown",
+    magic: &[],
+    marks: None,
+    extensions: &["md", "markdown", "mdown", "mkd", "mkdn"],
+    parser: Parser::Text(|_, text| Ok(markdown::read(text))),
+};
+
+/// Every text that nothing else claims.
+pub(crate) static PLAIN: Format = Format {
+    name: "plain text",
+    media_type: "text/plain",
+    magic: &[],
+    marks: None,
+    extensions: &["txt", "text", "log"],
+    parser: Parser::Text(|_, text| Ok(plain::read(text))),
+};
+
+/// All of them; of two that recognise a file the same way, the earlier one reads it.
+pub(crate) static FORMATS: [&Format; 4] = [&PDF, &HTML, &MARKDOWN, &PLAIN];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_extension_and_no_magic_number_is_claimed_twice() {
+        let mut extensions: Vec<_> = FORMATS.iter().flat_map(|f| f.extensions).collect();
+        let count = extensions.len();
+        extensions.sort_unstable();
+        extensions.dedup();
+        assert_eq!(extensions.len(), count);
+        let magic: Vec<_> = FORMATS.iter().flat_map(|f| f.magic).collect();
+        let twice = |at: usize| magic[at + 1..].contains(&magic[at]);
+        assert!(!(0..magic.len()).any(twice));
+    }
+}
