@@ -203,7 +203,17 @@ fn a_hit_says_where_it_stands_and_why_it_was_found() {
     for (at, hit) in hits.iter().enumerate() {
         assert_eq!(hit["rank"].as_u64(), Some(at as u64 + 1));
         for key in [
-            "rank", "source", "page", "page_end", "lines", "heading", "span", "text", "score",
+            "rank",
+            "source",
+            "part",
+            "page",
+            "page_end",
+            "lines",
+            "heading",
+            "span",
+            "text",
+            "table_header",
+            "score",
             "why",
         ] {
             assert!(keys(hit).contains(&key), "no `{key}` in {hit}");
@@ -374,7 +384,9 @@ fn an_answer_has_every_field_of_the_contract() {
         }
     }
     for citation in list(&answer["citations"]) {
-        for key in ["n", "source", "page", "lines", "quote", "span", "verified"] {
+        for key in [
+            "n", "source", "part", "page", "lines", "quote", "span", "areas", "verified",
+        ] {
             assert!(keys(citation).contains(&key), "no `{key}`\n{run}");
         }
     }

@@ -99,10 +99,12 @@ mod tests {
     #[test]
     fn places_read_as_people_write_them() {
         let lines = |first, last| Some(Lines { first, last });
-        assert_eq!(place("a.pdf", Some(3), None), "a.pdf p. 3");
-        assert_eq!(place("a.md", None, lines(3, 3)), "a.md:3");
-        assert_eq!(place("a.md", None, lines(3, 9)), "a.md:3-9");
-        assert_eq!(place("a.html", None, None), "a.html");
+        assert_eq!(place("a.pdf", None, Some(3), None), "a.pdf p. 3");
+        assert_eq!(place("a.md", None, None, lines(3, 3)), "a.md:3");
+        assert_eq!(place("a.md", None, None, lines(3, 9)), "a.md:3-9");
+        assert_eq!(place("a.html", None, None, None), "a.html");
+        let inner = place("a.zip", Some("b/c.pdf"), Some(2), None);
+        assert_eq!(inner, "a.zip › b/c.pdf p. 2");
     }
 
     #[test]

@@ -168,6 +168,7 @@ mod tests {
             title: None,
             language: None,
             media_type: "text/plain".into(),
+            date: None,
             outcome: Outcome::Read,
             reason: None,
             chunks: 1,

@@ -139,4 +139,35 @@ mod tests {
         );
         assert!(verifier.unreadable()[0].starts_with("a.txt: "));
     }
+
+    #[test]
+    fn a_quote_has_the_areas_of_the_blocks_that_it_touches_on_its_page() {
+        let area = |bottom| {
+            let (left, right, top) = (70, 500, bottom + 12);
+            Some(Area {
+                left,
+                bottom,
+                right,
+                top,
+            })
+        };
+        let block = |start, end, bottom| Block {
+            area: area(bottom),
+            ..Block::new(rag_core::BlockKind::Paragraph, Span::new(start, end))
+        };
+        let page = |number, start, end| rag_core::Page {
+            number,
+            span: Span::new(start, end),
+        };
+        let document = Document {
+            text: "One.\n\nTwo.\n\nSix.".into(),
+            blocks: vec![block(0, 4, 700), block(6, 10, 600), block(12, 16, 700)],
+            pages: vec![page(1, 0, 10), page(2, 12, 16)],
+            ..Document::default()
+        };
+        let areas = |start, end| place(&document, Span::new(start, end), None).areas;
+        assert_eq!(areas(6, 10), [area(600).unwrap()]);
+        assert_eq!(areas(2, 8).len(), 2);
+        assert_eq!(areas(7, 16), [area(600).unwrap()]);
+    }
 }

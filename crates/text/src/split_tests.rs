@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use proptest::prelude::*;
-use rag_core::{Block, BlockKind, Page};
+use rag_core::{Block, BlockKind, Page, Part};
 
 use super::*;
 use crate::Reader;
@@ -61,7 +61,11 @@ fn check(document: &Document, sizes: Sizes, counter: &dyn TokenCounter, chunks: 
         assert!(chunk.span.start >= at, "chunks overlap at {at}");
         at = chunk.span.end;
         assert_eq!(chunk.text, document.text[chunk.span.start..chunk.span.end]);
-        assert_eq!(chunk.text.trim(), chunk.text);
+        // A tab before the first cell of a row says that the cell is empty.
+        assert_eq!(
+            chunk.text.trim_start_matches('\t').trim(),
+            chunk.text.trim_start_matches('\t')
+        );
         let tokens = counter.count_tokens(&chunk.embedded_text());
         assert_eq!(chunk.tokens as usize, tokens);
         assert!(tokens <= max, "{tokens} tokens in {:?}", chunk.text);
@@ -274,6 +278,71 @@ fn a_chunk_stays_on_its_page_unless_a_block_goes_over() {
     let chunks = split(&document, sizes, &Words);
     assert_eq!(chunks.len(), 1);
     assert_eq!((chunks[0].page, chunks[0].page_end), (Some(1), Some(2)));
+}
+
+#[test]
+fn a_table_that_is_cut_carries_its_header_on() {
+    let rows: Vec<String> = (1..=20).map(|n| format!("Ferry {n}\t{n} knots")).collect();
+    let table = format!("\tSpeed\n{}", rows.join("\n"));
+    let document = paged(&[&[
+        (BlockKind::Table, &table),
+        (BlockKind::Paragraph, "After it."),
+    ]]);
+    let sizes = Sizes {
+        target: 24,
+        max: 32,
+    };
+    let chunks = split(&document, sizes, &Words);
+    check(&document, sizes, &Words, &chunks);
+    assert!(chunks.len() > 2);
+    assert!(chunks[0].text.starts_with("\tSpeed\nFerry 1\t1 knots"));
+    assert_eq!(chunks[0].table_header, None);
+    for chunk in &chunks[1..] {
+        assert_eq!(chunk.table_header.as_deref(), Some("\tSpeed"));
+        assert!(chunk.embedded_text().starts_with("\tSpeed\nFerry "));
+    }
+    // A header that would take more than a quarter of a chunk is not repeated.
+    let wide = format!("{}\n{}", "word ".repeat(12).trim(), rows.join("\n"));
+    let document = paged(&[&[(BlockKind::Table, &wide)]]);
+    let chunks = split(&document, sizes, &Words);
+    assert!(chunks.iter().all(|chunk| chunk.table_header.is_none()));
+}
+
+#[test]
+fn a_chunk_stays_in_its_part_and_names_it() {
+    use BlockKind::{Heading, Paragraph};
+    let mut document = paged(&[&[
+        (Heading(1), "Winter"),
+        (Paragraph, "one"),
+        (Paragraph, "two"),
+    ]]);
+    document.pages.clear();
+    let of = |block: &Block| block.span;
+    let [heading, one, two] = [0, 1, 2].map(|at| of(&document.blocks[at]));
+    let part = |name: &str, span| Part {
+        name: name.to_owned(),
+        span,
+    };
+    document.parts = vec![
+        part("Sheet1", Span::new(heading.start, one.end)),
+        part("Sheet2", two),
+    ];
+    let sizes = Sizes {
+        target: 30,
+        max: 40,
+    };
+    let chunks = split(&document, sizes, &Words);
+    let places: Vec<_> = chunks
+        .iter()
+        .map(|chunk| (chunk.part.as_deref().unwrap(), chunk.heading.join("/")))
+        .collect();
+    // The heading of one part is not above the text of the next.
+    let expected = [
+        ("Sheet1", "Sheet1".to_owned()),
+        ("Sheet2", "Sheet2".to_owned()),
+    ];
+    assert_eq!(places, expected);
+    assert_eq!(texts(&chunks), ["Winter\n\none", "two"]);
 }
 
 #[test]

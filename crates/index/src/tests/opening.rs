@@ -44,15 +44,19 @@ fn vectors_of_another_embedder_are_refused_with_advice() {
 }
 
 #[test]
-fn a_format_of_the_future_is_refused_with_advice() {
+fn a_format_of_the_past_or_the_future_is_refused_with_advice() {
     let (home, store) = store();
     drop(store);
     let dir = home.path().join("kb");
-    fs::write(dir.join("meta.json"), r#"{"format": 2, "shape": "new"}"#).unwrap();
-    let errors = [Store::open(&dir, &layout()), Store::open_reader(&dir)];
-    for error in errors.map(|opened| opened.unwrap_err()) {
-        assert_eq!(error.code, Code::Incompatible);
-        assert!(error.hint.is_some());
+    let past = r#"{"format": 1, "embedder": "toy", "fingerprint": "toy-1", "dimensions": 4}"#;
+    let future = r#"{"format": 99, "shape": "new"}"#;
+    for meta in [past, future] {
+        fs::write(dir.join("meta.json"), meta).unwrap();
+        let errors = [Store::open(&dir, &layout()), Store::open_reader(&dir)];
+        for error in errors.map(|opened| opened.unwrap_err()) {
+            assert_eq!(error.code, Code::Incompatible);
+            assert!(error.hint.is_some());
+        }
     }
 }
 
