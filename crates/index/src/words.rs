@@ -1,8 +1,8 @@
 //! How text becomes words, the same way in the index and in the query.
 //!
-//! Compatibility forms are made one first (Unicode NFKC: `ＬａｎｃｅＤＢ` is `LanceDB`, `３％` is `3%`), then
-//! ICU's word segmentation splits every script, Chinese and Japanese by its built-in dictionary, and
-//! English endings are cut. Simplified and Traditional characters are not yet made one.
+//! Compatibility forms are made one first (Unicode NFKC: `ＬａｎｃｅＤＢ` is `LanceDB`, `３％` is `3%`),
+//! Traditional characters become Simplified ones (`資料庫` is `资料库`), then ICU's word segmentation
+//! splits every script, Chinese and Japanese by its built-in dictionary, and English endings are cut.
 
 use std::ops::RangeInclusive;
 
@@ -81,5 +81,6 @@ pub(crate) fn index() -> lancedb::Result<FtsIndexBuilder> {
 }
 
 fn normal(text: &str) -> String {
-    text.nfkc().collect()
+    let text: String = text.nfkc().collect();
+    fast2s::convert(&text)
 }

@@ -88,6 +88,23 @@ fn chinese_and_english_mix_and_full_width_is_half_width() {
 }
 
 #[test]
+fn traditional_and_simplified_find_each_other() {
+    let sources = [
+        ("simplified", "干部们在后台整理数据库里的发票和邮件。"),
+        ("traditional", "颱風過後，軟體公司的員工領取了網路津貼。"),
+        ("other", "今天北京天气晴朗。"),
+    ];
+    before_and_after_indexing(&sources, |store| {
+        for query in ["資料庫裡的發票", "數據庫", "發票和郵件", "後臺"] {
+            assert_eq!(best(store, query), Some(key("simplified")), "{query}");
+        }
+        for query in ["台风过后", "软体公司员工", "网路津贴"] {
+            assert_eq!(best(store, query), Some(key("traditional")), "{query}");
+        }
+    });
+}
+
+#[test]
 fn english_words_are_found_in_any_case_and_form() {
     let sources = [
         ("run", "The runner was running along the café."),
