@@ -16,15 +16,27 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 )]
 pub(crate) struct Args {
     /// Knowledge base to work with
-    #[arg(long, global = true, value_name = "NAME", env = "RAG_KB")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "NAME",
+        env = "RAG_KB",
+        display_order = 100
+    )]
     pub(crate) kb: Option<String>,
 
     /// Folder for knowledge bases, models and config.toml
-    #[arg(long, global = true, value_name = "DIR", env = "RAG_HOME")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "RAG_HOME",
+        display_order = 101
+    )]
     pub(crate) home: Option<PathBuf>,
 
     /// Print one JSON object on stdout
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = 102)]
     pub(crate) json: bool,
 
     #[command(subcommand)]
@@ -40,29 +52,94 @@ pub(crate) enum Verb {
     /// Answer a question from the documents, with citations
     Ask(Ask),
     /// Show what the knowledge base holds
-    Status,
+    Status(Status),
     /// Remove files from the knowledge base
     Forget(Forget),
     /// List, fetch and check models
     Models(Models),
     /// Score retrieval on a folder with a question set
     Eval(Eval),
-    /// Measure the speed of the models on this machine
+    /// Measure the speed of this machine: of the models, or of everything else
     Bench(Bench),
+    /// Show what is understood of a file, or the state of the installation
+    Doctor(Doctor),
     /// Read files on request, one a line (used by `rag` itself)
     #[command(name = "__extract", hide = true)]
     Extract,
 }
 
+impl Verb {
+    /// What the verb was told about reading files, if it reads any.
+    pub(crate) fn reading(&self) -> Option<&Reading> {
+        match self {
+            Self::Ingest(options) => Some(&options.reading),
+            Self::Ask(options) => Some(&options.reading), // quotes are held against their files
+            Self::Doctor(options) => Some(&options.reading),
+            _ => None,
+        }
+    }
+}
+
+/// What reading a file may need besides its path.
 #[derive(Debug, ClapArgs)]
+pub(crate) struct Reading {
+    /// Password of encrypted files; may be given several times, all are tried
+    #[arg(
+        long = "password",
+        value_name = "PASSWORD",
+        env = "RAG_PASSWORD",
+        hide_env_values = true
+    )]
+    pub(crate) passwords: Vec<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+A file is called by its path from the folder that was given first, or for a single file by its name in \
+its own folder. Files that are gone are forgotten. Files that --include, --exclude or --max-file-size \
+leave out are neither read nor forgotten: `rag forget` does that. Patterns are as in .gitignore, from \
+each PATH. Files that could not be read are tried again when they change, or with --password or --force; \
+`rag status --failed` lists them.")]
 pub(crate) struct Ingest {
     /// Files and folders; .gitignore, .ignore and .ragignore are followed, hidden files left out
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
 
+    /// Print what would be done, and do nothing
+    #[arg(short = 'n', long)]
+    pub(crate) dry_run: bool,
+
+    /// Only files that fit this pattern (may be repeated)
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) include: Vec<String>,
+
+    /// No files or folders that fit this pattern (may be repeated)
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) exclude: Vec<String>,
+
+    /// Pass over larger files: 800k, 50MB, 2GiB [default: 512MiB]
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    pub(crate) max_file_size: Option<u64>,
+
+    /// Read files that .gitignore, .ignore and .ragignore name; without it the next time they are
+    /// forgotten again
+    #[arg(long)]
+    pub(crate) no_ignore: bool,
+
+    /// Read everything again, changed or not; of texts that are the same the vectors are kept
+    #[arg(long)]
+    pub(crate) force: bool,
+
+    /// Files read at once [default: one for each core]
+    #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) jobs: Option<u16>,
+
     /// Embedding model for a new knowledge base [env: `RAG_EMBEDDER`]
     #[arg(long, value_name = "NAME")]
     pub(crate) embedder: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) reading: Reading,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -120,6 +197,16 @@ pub(crate) struct Ask {
     /// Seed for temperatures above 0
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub(crate) seed: u64,
+
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Status {
+    /// List the files that failed or were read in part, with the reasons
+    #[arg(long)]
+    pub(crate) failed: bool,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -200,6 +287,10 @@ pub(crate) struct Eval {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Bench {
+    /// Read, split and write DIR into a scratch knowledge base, with made-up vectors, instead
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["model", "prompt", "generate"])]
+    pub(crate) ingest: Option<PathBuf>,
+
     /// Language model: a name of `rag models list`, or a GGUF file
     #[arg(long, value_name = "NAME|FILE", env = "RAG_MODEL")]
     pub(crate) model: Option<String>,
@@ -211,4 +302,69 @@ pub(crate) struct Bench {
     /// Tokens to generate
     #[arg(long, default_value_t = 64, value_name = "N", value_parser = clap::value_parser!(u32).range(2..))]
     pub(crate) generate: u32,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Doctor {
+    /// Files to look into; without any, the installation is looked over
+    #[arg(value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// Print the text of the files to the byte, as it is indexed, and nothing else
+    #[arg(long, requires = "files", conflicts_with = "chunks")]
+    pub(crate) text: bool,
+
+    /// Print every chunk with its place, as it is indexed
+    #[arg(long, requires = "files")]
+    pub(crate) chunks: bool,
+
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+}
+
+/// A number of bytes as people write it: `50MB` and `50M` are millions, `50MiB` are 1,048,576 each.
+fn bytes(text: &str) -> Result<u64, String> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.');
+    let (number, unit) = text.split_at(digits.unwrap_or(text.len()));
+    let unit = unit.trim().to_ascii_lowercase();
+    let factor = match unit.trim_end_matches('b').trim_end_matches('i') {
+        "" if !unit.contains('i') => Some(1),
+        letter => {
+            let base: u64 = if unit.contains('i') { 1024 } else { 1000 };
+            let power = ["k", "m", "g", "t"].iter().position(|name| *name == letter);
+            power.map(|power| base.pow(power as u32 + 1))
+        }
+    };
+    let number: Option<f64> = number.parse().ok().filter(|number| *number >= 0.0);
+    match (number, factor) {
+        #[allow(clippy::cast_sign_loss, reason = "it was just held against 0")]
+        (Some(number), Some(factor)) => Ok((number * factor as f64) as u64),
+        _ => Err("a size is a number with a unit: 800k, 50MB, 2GiB".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_written_as_people_write_them() {
+        for (text, expected) in [
+            ("0", 0),
+            ("1234", 1234),
+            ("12b", 12),
+            ("800k", 800_000),
+            ("50MB", 50_000_000),
+            ("50 mb", 50_000_000),
+            ("50MiB", 52_428_800),
+            ("1.5Gi", 1_610_612_736),
+            ("2t", 2_000_000_000_000),
+        ] {
+            assert_eq!(bytes(text), Ok(expected), "{text}");
+        }
+        for wrong in ["", "MB", "5x", "5mm", "1.2.3k", "-5", "5i", "5bi"] {
+            assert!(bytes(wrong).is_err(), "{wrong}");
+        }
+    }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
 use rag_core::{Code, Error};
+use rag_engine::ReadOptions;
 use serde::Deserialize;
 
 use crate::args::Args;
@@ -16,6 +17,8 @@ pub(crate) struct Config {
     /// Folder of the models; `RAG_MODELS` lets several homes share one.
     pub(crate) models: PathBuf,
     pub(crate) kb: String,
+    /// What reading files needs besides their paths.
+    pub(crate) reading: ReadOptions,
     /// From the environment or the file.
     embedder: Option<String>,
     file: File,
@@ -28,7 +31,14 @@ struct File {
     kb: Option<String>,
     embedder: Option<String>,
     model: Option<String>,
+    #[serde(default)]
+    passwords: Vec<String>,
+    #[serde(default)]
+    ocr_languages: Vec<String>,
 }
+
+/// Name of the file in the data home.
+pub(crate) const CONFIG: &str = "config.toml";
 
 const KB: &str = "default";
 const EMBEDDER: &str = "all-minilm-l6-v2";
@@ -42,7 +52,10 @@ impl Config {
             Some(home) => std::path::absolute(home).unwrap_or_else(|_| home.clone()),
             None => data_dir()?,
         };
-        let file = read_file(&home.join("config.toml"))?;
+        let file = read_file(&home.join(CONFIG))?;
+        let flags = args.verb.reading();
+        let mut passwords = flags.map_or_else(Vec::new, |flags| flags.passwords.clone());
+        passwords.extend(file.passwords.iter().cloned());
         let models = variable("RAG_MODELS").map_or_else(|| home.join("models"), PathBuf::from);
         // For new knowledge bases only: those that exist keep the embedder they were made with.
         let embedder = variable("RAG_EMBEDDER").and_then(|value| value.into_string().ok());
@@ -54,6 +67,10 @@ impl Config {
                 .or_else(|| file.kb.clone())
                 .unwrap_or_else(|| KB.to_owned()),
             home,
+            reading: ReadOptions {
+                passwords,
+                ocr_languages: file.ocr_languages.clone(),
+            },
             embedder: embedder.or_else(|| file.embedder.clone()),
             file,
         })
@@ -102,6 +119,6 @@ fn read_file(path: &Path) -> rag_core::Result<File> {
             format!("`{}` is not a valid config", path.display()),
         )
         .because(cause)
-        .hint("the keys are: kb, embedder, model")
+        .hint("the keys are: kb, embedder, model, passwords, ocr_languages")
     })
 }

@@ -45,11 +45,12 @@ fn run(args: Args, printer: &mut Printer) -> anyhow::Result<Exit> {
         Verb::Ingest(options) => verbs::ingest::run(&config?, &options, printer),
         Verb::Search(options) => verbs::search::run(&config?, &options, printer),
         Verb::Ask(options) => verbs::ask::run(&config?, &options, printer),
-        Verb::Status => verbs::status::run(&config?, printer),
+        Verb::Status(options) => verbs::status::run(&config?, &options, printer),
         Verb::Forget(options) => verbs::forget::run(&config?, &options, printer),
         Verb::Models(options) => verbs::models::run(&config?, &options, printer),
         Verb::Eval(options) => verbs::eval::run(&config?, &options, printer),
         Verb::Bench(options) => verbs::bench::run(&config?, &options, printer),
+        Verb::Doctor(options) => verbs::doctor::run(&config?, &options, printer),
         Verb::Extract => verbs::extract::run(),
     }
 }

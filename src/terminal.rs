@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rag_core::wire::Failure;
 use rag_core::{Code, Error};
 use serde::Serialize;
@@ -137,6 +138,20 @@ fn is_unseen(c: char) -> bool {
     matches!(c,
         '\u{AD}' | '\u{61C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}'
         | '\u{2060}'..='\u{2069}' | '\u{FEFF}' | '\u{E0000}'..='\u{E007F}')
+}
+
+/// A bar over bytes on stderr; a hidden one where nobody watches.
+pub(crate) fn byte_bar(watched: bool) -> ProgressBar {
+    if !watched {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    if let Ok(style) = ProgressStyle::with_template(
+        "{bar:30} {bytes}/{total_bytes} {binary_bytes_per_sec} {eta} left · {msg}",
+    ) {
+        bar.set_style(style);
+    }
+    bar
 }
 
 /// Flips `stop` on Ctrl-C; a second Ctrl-C ends the program at once.

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rag_core::{Code, Embedder, Error, Extractor, Generator, Result};
-use rag_engine::{Engine, KnowledgeBase, Settings, WorkerPool};
+use rag_engine::{Engine, KnowledgeBase, Limits, Settings, WorkerPool};
 use rag_model::{
-    BertEmbedder, Catalogue, Device, EmbedderFiles, EmbedderSpec, GgufGenerator, Kind, Role, Shelf,
-    Support,
+    BertEmbedder, Catalogue, Device, EmbedderFiles, EmbedderSizer, EmbedderSpec, GgufGenerator,
+    Kind, Role, Shelf, Support,
 };
 use rag_text::Reader;
 
@@ -20,11 +20,34 @@ pub(crate) fn shelf(config: &Config) -> Shelf {
 
 /// An engine without models, reading files in worker processes.
 pub(crate) fn engine(config: &Config) -> Result<Engine> {
+    engine_over(config, readers(config)?)
+}
+
+/// The same over workers that are also asked otherwise.
+pub(crate) fn engine_over(config: &Config, readers: Arc<WorkerPool>) -> Result<Engine> {
     let kb = KnowledgeBase::new(&config.home, &config.kb)?;
+    Ok(Engine::new(kb, readers))
+}
+
+/// The worker processes that read files.
+pub(crate) fn readers(config: &Config) -> Result<Arc<WorkerPool>> {
     let program = std::env::current_exe()
         .map_err(|cause| Error::io("find", Path::new("this program"), cause))?;
-    let pool = WorkerPool::new(program, vec!["__extract".into()], Reader::new().rules());
-    Ok(Engine::new(kb, Arc::new(pool)))
+    let mut limits = Limits::default();
+    if has_tesseract() {
+        limits = limits.with_ocr();
+    }
+    let pool = WorkerPool::new(program, vec!["__extract".into()], Reader::new().rules())
+        .with_options(config.reading.clone())
+        .with_limits(limits);
+    Ok(Arc::new(pool))
+}
+
+/// Whether scans will be read, which takes its time.
+fn has_tesseract() -> bool {
+    let name = format!("tesseract{}", std::env::consts::EXE_SUFFIX);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(&name).is_file())
 }
 
 /// The embedder that the knowledge base was made with, or for a new one that of `flag` or config.
@@ -46,7 +69,25 @@ pub(crate) fn embedder_for_reading(config: &Config) -> Result<Arc<dyn Embedder>>
     embedder(config, &kb.embedder()?)
 }
 
+/// What sizes the chunks of the knowledge base, or of a new one: its embedder's name and tokenizer.
+pub(crate) fn sizer(config: &Config) -> Result<(String, EmbedderSizer)> {
+    let kb = KnowledgeBase::new(&config.home, &config.kb)?;
+    let name = match kb.embedder() {
+        Ok(name) => name,
+        Err(error) if error.code == Code::NoKnowledgeBase => config.embedder(None).to_owned(),
+        Err(error) => return Err(error),
+    };
+    let (files, spec) = embedder_files(config, &name)?;
+    let sizer = EmbedderSizer::load(&files.tokenizer, &spec)?;
+    Ok((name, sizer))
+}
+
 fn embedder(config: &Config, name: &str) -> Result<Arc<dyn Embedder>> {
+    let (files, spec) = embedder_files(config, name)?;
+    Ok(Arc::new(BertEmbedder::load(&files, spec, &Device::best())?))
+}
+
+fn embedder_files(config: &Config, name: &str) -> Result<(EmbedderFiles, EmbedderSpec)> {
     let model = shelf(config).require(name)?;
     let entry = Catalogue::builtin()?.get(name);
     if let Some(Support::NotYet { why }) = entry.map(|entry| &entry.support) {
@@ -86,7 +127,7 @@ fn embedder(config: &Config, name: &str) -> Result<Arc<dyn Embedder>> {
         dimensions,
         languages: entry.map_or_else(Vec::new, |entry| entry.languages.clone()),
     };
-    Ok(Arc::new(BertEmbedder::load(&files, spec, &Device::best())?))
+    Ok((files, spec))
 }
 
 /// Tokens of passages that a language model of this many weights is shown. Tiny ones mix up the facts

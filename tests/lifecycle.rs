@@ -6,7 +6,9 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::harness::{Folder, Home, Started, list, rows, statuses, string, total, utf8};
+use crate::harness::{
+    Folder, Home, Started, finish, fixtures, keys, list, note, rows, statuses, string, total, utf8,
+};
 
 #[test]
 fn an_unchanged_folder_costs_nothing() {
@@ -82,6 +84,238 @@ fn one_bad_file_is_one_row_and_an_exit_code() {
     let run = home.rag(&["ingest", utf8(folder.path())]).expect(2);
     let all = format!("{}{}", run.stdout, run.stderr);
     assert!(all.contains("bad.pdf"), "{run}");
+}
+
+// -- what is taken in -------------------------------------------------------------------------------
+
+#[test]
+fn a_dry_run_says_what_would_be_done_and_makes_no_knowledge_base() {
+    let folder = Folder::new(&[("a.md", "The heron waits."), ("b.tmp", "Scrap.")]);
+    let home = Home::new();
+    let args = |more: &[&'static str]| {
+        let path = utf8(folder.path()).to_owned();
+        let words = [&["ingest", "--dry-run", "--exclude", "*.tmp"], more].concat();
+        (words, path)
+    };
+    let (words, path) = args(&["--json"]);
+    let run = home.rag(&[&words[..], &[&path]].concat()).expect(0);
+    let plan = run.json();
+    assert_eq!(keys(&plan), ["sources", "took_ms", "totals"], "{run}");
+    let rows = list(&plan["sources"]);
+    assert_eq!(rows.len(), 1, "{run}");
+    assert_eq!(
+        keys(&rows[0]),
+        ["bytes", "reason", "source", "step"],
+        "{run}"
+    );
+    assert_eq!(string(&rows[0]["step"]), "add");
+    assert_eq!(total(&plan, "add"), 1);
+    home.rag(&["status"]).expect(2);
+
+    home.ingest(folder.path());
+    folder.write("a.md", "The cormorant waits.");
+    folder.remove("b.tmp");
+    let (words, path) = args(&[]);
+    let run = home.rag(&[&words[..], &[&path]].concat()).expect(0);
+    let lines: Vec<&str> = run.stdout.lines().collect();
+    // What the pattern leaves out stays as it is known, gone or not.
+    let expected = [
+        "replace: a.md (20 B): it has changed",
+        "1 to replace; 20 B to read",
+    ];
+    assert_eq!(lines, expected, "{run}");
+    assert_eq!(sources_with(&home, "heron"), ["a.md"]);
+}
+
+#[test]
+fn patterns_and_sizes_narrow_a_run_and_wrong_ones_are_refused() {
+    let folder = Folder::new(&[
+        ("a.md", "The heron waits."),
+        ("b.txt", "The otter swims."),
+        ("old/c.md", "The seal sleeps."),
+        ("large.md", &"The whale sings. ".repeat(100)),
+    ]);
+    let home = Home::new();
+    let ingest = |options: &[&str]| {
+        let args = [&["ingest", utf8(folder.path()), "--json"], options].concat();
+        home.rag(&args)
+    };
+    let run = ingest(&[
+        "--include",
+        "*.md",
+        "--exclude",
+        "/old/",
+        "--max-file-size",
+        "1kB",
+    ]);
+    let report = run.expect(0).json();
+    let expected = [("a.md", "read"), ("large.md", "skipped")];
+    let seen = statuses(&report);
+    let seen: Vec<(&str, &str)> = seen.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
+    assert_eq!(seen, expected);
+    let run = ingest(&["--jobs", "1"]).expect(0);
+    assert_eq!(total(&run.json(), "read"), 3, "{run}");
+    assert_eq!(total(&run.json(), "unchanged"), 1, "{run}");
+
+    for wrong in [
+        &["--include", "[z-a]"][..],
+        &["--max-file-size", "much"],
+        &["--jobs", "0"],
+    ] {
+        let run = ingest(wrong).expect(2);
+        assert!(run.stderr.contains(wrong[1]), "{run}");
+    }
+    assert_eq!(home.at_rest().sources, 4);
+}
+
+#[test]
+fn every_failure_is_kept_with_its_reason_until_it_is_mended() {
+    let folder = Folder::new(&[("a.md", "The heron waits.")]);
+    folder.write("bad.pdf", b"%PDF-1.7\nand nothing more");
+    folder.write("picture.png", b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR");
+    let home = Home::new();
+    home.rag(&["ingest", utf8(folder.path())]).expect(2);
+    let run = home.rag(&["status", "--failed", "--json"]).expect(0);
+    let failed = list(&run.json()["sources"]).clone();
+    assert_eq!(failed.len(), 1, "{run}");
+    let row = &failed[0];
+    assert_eq!(
+        keys(row),
+        ["chunks", "reason", "root", "source", "status"],
+        "{run}"
+    );
+    assert_eq!(
+        (string(&row["source"]), string(&row["status"])),
+        ("bad.pdf".into(), "failed".into())
+    );
+    assert!(!string(&row["reason"]).is_empty(), "{run}");
+    let people = home.rag(&["status", "--failed"]).expect(0);
+    assert!(people.stdout.starts_with("failed: bad.pdf: "), "{people}");
+    assert_eq!(people.stdout.lines().count(), 1, "{people}");
+    let status = home.rag(&["status"]).expect(0);
+    assert!(status.stdout.contains("1 failed, 1 skipped"), "{status}");
+
+    let whole = fixtures().join("kb/reports/annual-report-2025.pdf");
+    folder.write("bad.pdf", std::fs::read(whole).unwrap());
+    home.rag(&["ingest", utf8(folder.path())]).expect(0);
+    let run = home.rag(&["status", "--failed", "--json"]).expect(0);
+    assert!(list(&run.json()["sources"]).is_empty(), "{run}");
+}
+
+#[cfg(unix)]
+#[test]
+fn what_may_not_be_read_is_named_kept_and_taken_up_as_soon_as_it_may() {
+    use std::os::unix::fs::PermissionsExt;
+    let Some(starter) = without_privileges() else {
+        return note("this user may read everything, and setpriv is not there to take that away");
+    };
+    let folder = Folder::new(&[
+        ("a.md", "The heron waits."),
+        ("secret.md", "The otter swims."),
+        ("locked/c.md", "The seal sleeps."),
+    ]);
+    let mode = |name: &str, mode: u32| {
+        let path = folder.path().join(name);
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let home = Home::new();
+    let ingest = |code: i32| {
+        let args = ["ingest", utf8(folder.path()), "--json"];
+        finish(&mut home.command_through(&starter, &args)).expect(code)
+    };
+    mode("secret.md", 0);
+    let run = ingest(2);
+    let expected = [
+        ("a.md", "read"),
+        ("locked/c.md", "read"),
+        ("secret.md", "failed"),
+    ];
+    let seen = statuses(&run.json());
+    let seen: Vec<(&str, &str)> = seen.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
+    assert_eq!(seen, expected, "{run}");
+
+    mode("secret.md", 0o600);
+    mode("locked", 0);
+    let run = ingest(2);
+    let seen = statuses(&run.json());
+    assert_eq!(
+        (&*seen["secret.md"], &*seen["locked"]),
+        ("read", "failed"),
+        "{run}"
+    );
+    let failed = home.rag(&["status", "--failed"]).expect(0);
+    assert!(failed.stdout.starts_with("failed: locked: "), "{failed}");
+    // Nobody could look: it is not taken for gone.
+    assert_eq!(sources_with(&home, "seal"), ["locked/c.md"]);
+
+    mode("locked", 0o700);
+    let run = ingest(0);
+    assert_eq!(total(&run.json(), "unchanged"), 3, "{run}");
+    assert_eq!(home.at_rest().sources, 3);
+}
+
+/// A way to start a program that does not let the superuser read what nobody may read. None where there
+/// is no such way, nothing to do for everybody else.
+#[cfg(unix)]
+fn without_privileges() -> Option<Vec<&'static str>> {
+    let locked = Folder::new(&[("probe", "x")]);
+    let path = locked.path().join("probe");
+    let nobody = std::os::unix::fs::PermissionsExt::from_mode(0o000);
+    std::fs::set_permissions(&path, nobody).unwrap();
+    if std::fs::read(&path).is_err() {
+        return Some(Vec::new());
+    }
+    let starter = vec![
+        "setpriv",
+        "--bounding-set",
+        "-dac_override,-dac_read_search",
+    ];
+    let reads = Command::new(starter[0])
+        .args(&starter[1..])
+        .arg("cat")
+        .arg(&path)
+        .output();
+    reads
+        .is_ok_and(|run| !run.status.success())
+        .then_some(starter)
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn odd_files_have_a_row_each_and_stop_nothing() {
+    use std::os::unix::ffi::OsStrExt;
+    let folder = Folder::new(&[("a.md", "The heron waits.")]);
+    for name in [&b"gr\xFCn.md"[..], b"gr\xF6n.md", &[b'n'; 255]] {
+        let path = folder.path().join(std::ffi::OsStr::from_bytes(name));
+        std::fs::write(path, "The otter swims.").unwrap();
+    }
+    let sparse = std::fs::File::create(folder.path().join("sparse.txt")).unwrap();
+    sparse.set_len(5 << 30).unwrap();
+    let made = Command::new("mkfifo")
+        .arg(folder.path().join("pipe.md"))
+        .status();
+    assert!(made.unwrap().success());
+    std::os::unix::fs::symlink("/etc", folder.path().join("etc")).unwrap();
+    std::os::unix::fs::symlink(".", folder.path().join("round")).unwrap();
+    let home = Home::new();
+    let report = home.ingest(folder.path());
+    let (longest, read, skipped) = ("n".repeat(255), "read", "skipped");
+    let expected = [
+        ("a.md", read),
+        ("etc", skipped),
+        ("gr\\xF6n.md", read),
+        ("gr\\xFCn.md", read),
+        (&*longest, read),
+        ("pipe.md", skipped),
+        ("round", skipped),
+        ("sparse.txt", skipped),
+    ];
+    let seen = statuses(&report);
+    let seen: Vec<(&str, &str)> = seen.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
+    assert_eq!(seen, expected);
+    let mut found = sources_with(&home, "otter");
+    found.sort();
+    assert_eq!(found, ["gr\\xF6n.md", "gr\\xFCn.md", &longest]);
 }
 
 // -- kills ------------------------------------------------------------------------------------------

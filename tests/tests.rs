@@ -20,6 +20,9 @@ mod terminal;
 /// Ingest, search, ask, status and forget on the fixtures, with the starter models.
 mod journey;
 
+/// Reading files that nobody should trust: workers, their confinement, and what `rag doctor` says.
+mod reading;
+
 /// What happens to a knowledge base over time: changes, kills, two at once.
 mod lifecycle;
 

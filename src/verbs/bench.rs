@@ -10,6 +10,7 @@ use crate::args::Bench;
 use crate::config::Config;
 use crate::exit::Exit;
 use crate::terminal::Printer;
+use crate::verbs::throughput;
 use crate::wiring;
 
 /// What is measured.
@@ -31,6 +32,13 @@ struct Figures {
 }
 
 pub(crate) fn run(config: &Config, options: &Bench, printer: &mut Printer) -> anyhow::Result<Exit> {
+    match &options.ingest {
+        Some(dir) => throughput::run(config, dir, printer),
+        None => models(config, options, printer),
+    }
+}
+
+fn models(config: &Config, options: &Bench, printer: &mut Printer) -> anyhow::Result<Exit> {
     let started = Instant::now();
     let file = wiring::generator_file(config, options.model.as_deref())?;
     let generator = wiring::generator(config, options.model.as_deref())?;

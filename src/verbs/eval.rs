@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Context;
 use rag_core::wire::HitRow;
 use rag_core::{Error, Mode};
-use rag_engine::{EvalEvent, Evaluation, Settings};
+use rag_engine::{EvalEvent, Evaluation, Selection, Settings};
 use serde_json::json;
 
 use crate::args::Eval;
@@ -30,7 +30,10 @@ pub(crate) fn run(config: &Config, options: &Eval, printer: &mut Printer) -> any
     let config = config.with_kb(kb_name(&options.dir)?);
     let embedder = wiring::embedder_for_writing(&config, options.embedder.as_deref())?;
     let settings = Settings {
-        left_out: vec!["/*.jsonl".into()], // the question sets are no documents
+        selection: Selection {
+            exclude: vec!["/*.jsonl".into()], // the question sets are no documents
+            ..Selection::default()
+        },
         ..Settings::default()
     };
     let engine = wiring::engine(&config)?

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use rag_core::{Embedder, Report, Row, Status};
-use rag_engine::IngestEvent;
+use indicatif::ProgressBar;
+use rag_core::{Embedder, Plan, PlanRow, Report, Row, Status, Step};
+use rag_engine::{Again, IgnoreFiles, IngestEvent, Selection, Settings};
 
 use crate::args::Ingest;
 use crate::config::Config;
 use crate::exit::Exit;
-use crate::terminal::{Printer, name, stop_on_interrupt};
+use crate::terminal::{Printer, byte_bar, name, stop_on_interrupt};
 use crate::wiring;
 
 pub(crate) fn run(
@@ -20,8 +20,13 @@ pub(crate) fn run(
 ) -> anyhow::Result<Exit> {
     let embedder: Arc<dyn Embedder> =
         wiring::embedder_for_writing(config, options.embedder.as_deref())?;
-    let engine = wiring::engine(config)?.with_embedder(embedder);
+    let engine = wiring::engine(config)?
+        .with_settings(settings(options))
+        .with_embedder(embedder);
     stop_on_interrupt(engine.stop_switch())?;
+    if options.dry_run {
+        return shown(&engine.plan(&options.paths)?, printer);
+    }
     let mut meter = Meter::new(printer.is_watched());
     let result = engine.ingest(&options.paths, &mut |event| meter.take(event, printer));
     meter.bar.finish_and_clear();
@@ -32,12 +37,101 @@ pub(crate) fn run(
         for line in summary(&report) {
             printer.line(&line)?;
         }
+        if report.totals.partly + report.totals.failed > 0 {
+            printer
+                .say("hint: `rag doctor FILE` shows what was understood of a file, and what to do");
+        }
     }
     Ok(if report.totals.failed > 0 {
         Exit::Error
     } else {
         Exit::Done
     })
+}
+
+fn settings(options: &Ingest) -> Settings {
+    let defaults = Selection::default();
+    Settings {
+        selection: Selection {
+            include: options.include.clone(),
+            exclude: options.exclude.clone(),
+            max_file_bytes: options.max_file_size.unwrap_or(defaults.max_file_bytes),
+            ignore_files: if options.no_ignore {
+                IgnoreFiles::Disregarded
+            } else {
+                IgnoreFiles::Followed
+            },
+        },
+        again: if options.force {
+            Again::Everything
+        } else if options.reading.passwords.is_empty() {
+            Again::Nothing
+        } else {
+            Again::Failed
+        },
+        readers: options.jobs.map_or(0, usize::from),
+        ..Settings::default()
+    }
+}
+
+/// Prints a plan: what would change file by file, the rest as counts.
+fn shown(plan: &Plan, printer: &mut Printer) -> anyhow::Result<Exit> {
+    if printer.is_json() {
+        printer.value(plan)?;
+    } else {
+        for row in &plan.sources {
+            printer.line(&step(row))?;
+        }
+        let totals = &plan.totals;
+        let counts = [
+            (totals.add, "to add"),
+            (totals.replace, "to replace"),
+            (totals.r#move, "to move"),
+            (totals.drop, "to forget"),
+            (totals.keep, "to keep"),
+            (totals.skip, "to skip"),
+            (totals.fail, "out of reach"),
+        ];
+        let counts = counted(&counts);
+        printer.line(&if counts.is_empty() {
+            "no files found".to_owned()
+        } else {
+            format!("{counts}; {} to read", size(totals.bytes))
+        })?;
+    }
+    Ok(if plan.totals.fail > 0 {
+        Exit::Error
+    } else {
+        Exit::Done
+    })
+}
+
+/// A file and what would become of it.
+fn step(row: &PlanRow) -> String {
+    let step = match row.step {
+        Step::Add => "add",
+        Step::Replace => "replace",
+        Step::Move => "move",
+        Step::Keep => "keep",
+        Step::Drop => "forget",
+        Step::Skip => "skip",
+        Step::Fail => "out of reach",
+    };
+    let size = match row.step {
+        Step::Add | Step::Replace => format!(" ({})", size(row.bytes)),
+        _ => String::new(),
+    };
+    let reason = row.reason.as_ref().map(|reason| format!(": {reason}"));
+    let reason = reason.unwrap_or_default();
+    format!("{step}: {}{size}{reason}", name(&row.source))
+}
+
+fn counted(counts: &[(u64, &str)]) -> String {
+    let some = counts.iter().filter(|(count, _)| *count > 0);
+    let words: Vec<String> = some
+        .map(|(count, name)| format!("{count} {name}"))
+        .collect();
+    words.join(", ")
 }
 
 /// A progress bar on a terminal, a line now and then elsewhere.
@@ -55,13 +149,8 @@ const EVERY: Duration = Duration::from_secs(10);
 
 impl Meter {
     pub(crate) fn new(watched: bool) -> Self {
-        let target = if watched {
-            ProgressDrawTarget::stderr()
-        } else {
-            ProgressDrawTarget::hidden()
-        };
         Self {
-            bar: ProgressBar::with_draw_target(None, target),
+            bar: byte_bar(watched),
             files: 0,
             done: 0,
             tokens: 0,
@@ -75,11 +164,6 @@ impl Meter {
             IngestEvent::Planned { files, bytes } => {
                 self.files = files;
                 self.bar.set_length(bytes);
-                if let Ok(style) = ProgressStyle::with_template(
-                    "{bar:30} {bytes}/{total_bytes} {binary_bytes_per_sec} {eta} left · {msg}",
-                ) {
-                    self.bar.set_style(style);
-                }
             }
             IngestEvent::Embedded { tokens, .. } => self.tokens += tokens,
             IngestEvent::Done { row, bytes } => {
@@ -130,23 +214,18 @@ fn summary(report: &Report) -> Vec<String> {
         (totals.skipped, "skipped"),
         (totals.failed, "failed"),
     ];
-    let counts: Vec<String> = counts
-        .iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, name)| format!("{count} {name}"))
-        .collect();
+    let counts = counted(&counts);
     if counts.is_empty() {
         lines.push("no files found".to_owned());
         return lines;
     }
     if totals.read + totals.partly == 0 {
-        lines.push(counts.join(", "));
+        lines.push(counts);
         return lines;
     }
     let seconds = (report.took_ms as f64 / 1000.0).max(1e-3);
     lines.push(format!(
-        "{}: {}, {} chunks, {} of them embedded, in {seconds:.1} s ({}/s, {:.0} tokens/s)",
-        counts.join(", "),
+        "{counts}: {}, {} chunks, {} of them embedded, in {seconds:.1} s ({}/s, {:.0} tokens/s)",
         size(totals.bytes),
         totals.chunks,
         totals.embedded,

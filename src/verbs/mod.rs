@@ -2,6 +2,7 @@
 
 pub(crate) mod ask;
 pub(crate) mod bench;
+pub(crate) mod doctor;
 pub(crate) mod eval;
 pub(crate) mod extract;
 pub(crate) mod forget;
@@ -9,3 +10,4 @@ pub(crate) mod ingest;
 pub(crate) mod models;
 pub(crate) mod search;
 pub(crate) mod status;
+pub(crate) mod throughput;

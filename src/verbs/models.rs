@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 use rag_core::{Code, Error};
 use rag_model::{Catalogue, Entry, FileState, Kind, Progress, PullFrom, Support};
 use serde_json::json;
@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::args::{Models, ModelsVerb, Origin};
 use crate::config::Config;
 use crate::exit::Exit;
-use crate::terminal::Printer;
+use crate::terminal::{Printer, byte_bar};
 use crate::verbs::ingest::size;
 use crate::wiring::shelf;
 
@@ -98,7 +98,8 @@ fn list(config: &Config, printer: &mut Printer) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn kind(kind: Kind) -> &'static str {
+/// The name of a kind, as `rag models list` gives it.
+pub(crate) fn kind(kind: Kind) -> &'static str {
     match kind {
         Kind::Embedder => "embedder",
         Kind::Reranker => "reranker",
@@ -142,7 +143,7 @@ fn pull(
         if shelf.find(&entry.name)?.is_none() {
             printer.say(&format!("pulling {} ({})", entry.name, size(entry.size)));
         }
-        let bar = bar(printer);
+        let bar = byte_bar(printer.is_watched());
         let model = shelf.pull(entry, &from, &mut |progress| {
             follow(&bar, printer, progress);
         });
@@ -171,19 +172,6 @@ fn entry<'a>(catalogue: &'a Catalogue, name: &str) -> rag_core::Result<&'a Entry
         )
         .hint(hint)
     })
-}
-
-fn bar(printer: &Printer) -> ProgressBar {
-    if !printer.is_watched() {
-        return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-    if let Ok(style) = ProgressStyle::with_template(
-        "{bar:30} {bytes}/{total_bytes} {binary_bytes_per_sec} {eta} left · {msg}",
-    ) {
-        bar.set_style(style);
-    }
-    bar
 }
 
 fn follow(bar: &ProgressBar, printer: &mut Printer, progress: Progress) {
@@ -235,7 +223,8 @@ fn verify(config: &Config, names: &[String], printer: &mut Printer) -> anyhow::R
     Ok(if sound { Exit::Done } else { Exit::Error })
 }
 
-fn problem((path, state): &(PathBuf, FileState)) -> Option<String> {
+/// What is wrong with a file of a model, if anything is.
+pub(crate) fn problem((path, state): &(PathBuf, FileState)) -> Option<String> {
     match state {
         FileState::Intact => None,
         FileState::Missing => Some(format!("`{}` is missing", path.display())),

@@ -90,6 +90,9 @@ pub struct Block {
     pub span: Span,
     /// Where it stands on its (first) page, for formats that fix this.
     pub area: Option<Area>,
+    /// Of a heading, its words, where its text has marks around them (`## `, `\section{…}`). Of code,
+    /// its language in lower case (`rust`), where that is told.
+    pub label: Option<String>,
 }
 
 impl Block {
@@ -100,7 +103,15 @@ impl Block {
             kind,
             span,
             area: None,
+            label: None,
         }
+    }
+
+    /// The same with its label.
+    #[must_use]
+    pub fn labelled(mut self, label: impl Into<String>) -> Self {
+        self.label = Some(label.into());
+        self
     }
 }
 

@@ -9,9 +9,11 @@
 //! | [`chunk`] | the indexed unit |
 //! | [`query`] | questions to the index, hits and why they were found |
 //! | [`answer`] | answers, citations, refusals |
+//! | [`plan`] | what an ingest would do, one row a file |
 //! | [`report`] | what an ingest did, one row a file |
 //! | [`ports`] | the traits that the machinery implements |
 //! | [`error`] | the one error that crosses crates: a code, a fact, a cause, a hint |
+//! | [`calendar`] | seconds since 1970 as people write them |
 //! | [`wire`] | the JSON that leaves the program |
 //! | [`fold`] | the documented folding under which a quote is compared with its source |
 //!
@@ -25,10 +27,12 @@
 //! ```
 
 pub mod answer;
+pub mod calendar;
 pub mod chunk;
 pub mod document;
 pub mod error;
 pub mod fold;
+pub mod plan;
 pub mod ports;
 pub mod query;
 pub mod report;
@@ -40,6 +44,7 @@ pub use answer::{Answer, Citation, Refusal, RefusalReason, Sentence, Timings, Us
 pub use chunk::Chunk;
 pub use document::{Area, Block, BlockKind, Document, Link, Page, Part, Warning, WarningKind};
 pub use error::{Code, Error, Result};
+pub use plan::{Plan, PlanRow, PlanTotals, Step};
 pub use ports::{
     Embedder, Extractor, Finish, Generation, Generator, Message, Purpose, Reranker, Role, Sampling,
     TokenCounter,

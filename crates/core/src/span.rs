@@ -39,12 +39,6 @@ impl Span {
         self.start <= other.start && other.end <= self.end
     }
 
-    /// Whether the two share at least one byte.
-    #[must_use]
-    pub fn overlaps(self, other: Self) -> bool {
-        self.start < other.end && other.start < self.end
-    }
-
     /// The same span counted from `base` bytes further on.
     #[must_use]
     pub fn shifted(self, base: usize) -> Self {

@@ -1,29 +1,35 @@
 //! The engine: one knowledge base, the ports it works with, and the verbs as methods.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
-use rag_core::{Answer, Code, Embedder, Error, Extractor, Generator, Hit, Query, Report, Result};
+use rag_core::{
+    Answer, Chunk, Code, Document, Embedder, Error, Extractor, Generator, Hit, Plan, Query, Report,
+    Result, TokenCounter,
+};
 use rag_index::{Layout, Store};
 use rag_text::Sizes;
 
 use crate::ask::{Ask, AskEvent, Question};
 use crate::evaluate::{self, EvalEvent, Evaluation};
-use crate::ingest::{Ingest, IngestEvent};
+use crate::ingest::{Ingest, IngestEvent, chunks_of, rules};
 use crate::kb::{KnowledgeBase, Summary};
+use crate::plan::{Again, Terms};
 use crate::retrieve;
-use crate::walk::Limits;
+use crate::selection::Selection;
+use crate::survey::survey;
 
 /// What can be set; the defaults are what the measurements in `benches/README.md` support.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     /// Size that chunks aim at, in the embedder's tokens, the heading path included.
     pub chunk_tokens: usize,
-    /// Files beyond this many bytes are skipped with a reason.
-    pub max_file_bytes: u64,
-    /// Patterns of files that an ingest leaves out, as in `.gitignore`.
-    pub left_out: Vec<String>,
+    /// What an ingest is about.
+    pub selection: Selection,
+    /// What an ingest reads although it has not changed.
+    pub again: Again,
     /// Tokens of the prompt that passages may take.
     pub passage_tokens: usize,
     /// Hits taken from each search before fusion.
@@ -36,11 +42,21 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             chunk_tokens: 180,
-            max_file_bytes: 512 << 20,
-            left_out: Vec::new(),
+            selection: Selection::default(),
+            again: Again::default(),
             passage_tokens: 1000,
             candidates: 60,
             readers: 0,
+        }
+    }
+}
+
+impl Settings {
+    /// Sizes of chunks for an embedder whose texts may have so many tokens.
+    fn sizes(&self, max_tokens: usize) -> Sizes {
+        Sizes {
+            target: self.chunk_tokens.min(max_tokens),
+            max: max_tokens,
         }
     }
 }
@@ -125,18 +141,59 @@ impl Engine {
             store: &store,
             embedder,
             extractor: &*self.extractor,
-            sizes: Sizes {
-                target: self.settings.chunk_tokens.min(embedder.max_tokens()),
-                max: embedder.max_tokens(),
-            },
-            limits: Limits {
-                max_file_bytes: self.settings.max_file_bytes,
-                left_out: self.settings.left_out.clone(),
-            },
+            sizes: self.settings.sizes(embedder.max_tokens()),
+            selection: &self.settings.selection,
+            again: self.settings.again,
             readers: self.settings.readers,
             stop: &self.stop,
         };
         ingest.run(paths, on_event)
+    }
+
+    /// What [`Engine::ingest`] would do with `paths`, without doing it: nothing is written, and no
+    /// knowledge base is made where there is none.
+    ///
+    /// # Errors
+    /// As [`Engine::ingest`], short of `Locked`.
+    pub fn plan(&self, paths: &[PathBuf]) -> Result<Plan> {
+        let started = Instant::now();
+        let embedder = self.embedder()?;
+        let known = match self.reader() {
+            Ok(store) => store.sources()?,
+            Err(error) if error.code == Code::NoKnowledgeBase => Vec::new(),
+            Err(error) => return Err(error),
+        };
+        let rules = rules(&*self.extractor, self.settings.sizes(embedder.max_tokens()));
+        let terms = Terms {
+            rules: &rules,
+            again: self.settings.again,
+        };
+        let survey = survey(paths, known, &self.settings.selection, terms, &self.stop)?;
+        let mut plan = survey.shown(terms);
+        plan.took_ms = started.elapsed().as_millis() as u64;
+        Ok(plan)
+    }
+
+    /// Reads one file as an ingest does. Nothing is written.
+    ///
+    /// # Errors
+    /// Whatever the reader reports.
+    pub fn read(&self, path: &Path) -> Result<Document> {
+        self.extractor.extract(path)
+    }
+
+    /// The chunks that an ingest makes of a document, for an embedder that counts like `counter` and
+    /// whose texts may have so many tokens.
+    ///
+    /// # Errors
+    /// `Malformed` for a text that can't be split.
+    pub fn chunks(
+        &self,
+        document: &Document,
+        counter: &dyn TokenCounter,
+        max_tokens: usize,
+    ) -> Result<Vec<Chunk>> {
+        chunks_of(document, self.settings.sizes(max_tokens), counter)
     }
 
     /// The best hits for a query, best first.

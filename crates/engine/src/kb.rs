@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 use std::time::Instant;
 
-use rag_core::{Code, Error, Outcome, Report, Result, Row, SourceKey, SourceState, Status};
+use rag_core::{Code, Error, Report, Result, Row, SourceKey, SourceState, Status};
 use rag_index::{Batch, Store, Upkeep};
 use serde::Serialize;
 
-use crate::record::removed;
+use crate::name::place;
+use crate::record::{is_folder, removed, row_of_state};
 
 /// A named index below the data home.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +23,8 @@ pub struct KnowledgeBase {
 pub struct Summary {
     pub kb: String,
     pub dir: PathBuf,
+    /// Version of the format on disk.
+    pub format: u64,
     pub embedder: String,
     pub dimensions: usize,
     /// Ingested folders, with the number of their sources.
@@ -30,7 +33,25 @@ pub struct Summary {
     pub chunks: usize,
     pub bytes_on_disk: u64,
     /// Sources that were read in part, skipped or failed, with the reason.
-    pub troubles: Vec<Row>,
+    pub troubles: Vec<Trouble>,
+}
+
+impl Summary {
+    /// How many troubles have this status.
+    #[must_use]
+    pub fn count(&self, status: Status) -> usize {
+        let rows = self.troubles.iter();
+        rows.filter(|trouble| trouble.row.status == status).count()
+    }
+}
+
+/// A source that was not read whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Trouble {
+    /// The folder that was ingested.
+    pub root: String,
+    #[serde(flatten)]
+    pub row: Row,
 }
 
 impl KnowledgeBase {
@@ -89,7 +110,7 @@ impl KnowledgeBase {
             if error.code != Code::NoKnowledgeBase {
                 return error;
             }
-            let names = self.neighbours();
+            let names = Self::names(&self.home);
             let hint = if names.is_empty() {
                 "rag ingest PATH".to_owned()
             } else {
@@ -106,11 +127,10 @@ impl KnowledgeBase {
         })
     }
 
-    /// Names of the knowledge bases below the data home.
-    fn neighbours(&self) -> Vec<String> {
-        let entries = std::fs::read_dir(self.home.join("kb"))
-            .into_iter()
-            .flatten();
+    /// Names of the knowledge bases below the data home, sorted.
+    #[must_use]
+    pub fn names(home: &Path) -> Vec<String> {
+        let entries = std::fs::read_dir(home.join("kb")).into_iter().flatten();
         let mut names: Vec<String> = entries
             .flatten()
             .filter(|entry| entry.path().join("meta.json").is_file())
@@ -134,10 +154,11 @@ impl KnowledgeBase {
         Ok(Summary {
             kb: self.name.clone(),
             dir: self.dir(),
+            format: rag_index::FORMAT,
             embedder: store.layout().embedder.clone(),
             dimensions: store.layout().dimensions,
             roots,
-            sources: sources.len(),
+            sources: sources.iter().filter(|state| !is_folder(state)).count(),
             chunks: counts.chunks as usize,
             bytes_on_disk: counts.bytes,
             troubles: sources.iter().filter_map(trouble).collect(),
@@ -160,10 +181,11 @@ impl KnowledgeBase {
         }
         if !doomed.is_empty() {
             store.commit(Batch {
-                put: Vec::new(),
                 drop: doomed.keys().cloned().collect(),
+                ..Batch::default()
             })?;
-            store.maintain(Upkeep::Full)?;
+            // Their text is not to stay on the disk either.
+            store.maintain(Upkeep::Forget)?;
         }
         let mut report = Report::default();
         for state in doomed.into_values() {
@@ -181,30 +203,23 @@ fn meant<'a>(sources: &'a [SourceState], path: &Path) -> Vec<&'a SourceState> {
         return Vec::new();
     }
     let absolute = crate::walk::absolute(path);
-    let full = |state: &SourceState| Path::new(&state.source.root).join(&state.source.path);
     let here: Vec<_> = sources
         .iter()
-        .filter(|state| full(state).starts_with(&absolute))
+        .filter(|state| place(&state.source).starts_with(&absolute))
         .collect();
     if !here.is_empty() || path.is_absolute() {
         return here;
     }
+    // Shown names may have bytes written out that are no text.
     let shown = |state: &&SourceState| Path::new(&state.source.path).starts_with(path);
     sources.iter().filter(shown).collect()
 }
 
-fn trouble(state: &SourceState) -> Option<Row> {
-    let status = match state.outcome {
-        Outcome::Read => return None,
-        Outcome::Partly => Status::Partly,
-        Outcome::Skipped => Status::Skipped,
-        Outcome::Failed => Status::Failed,
-    };
-    Some(Row {
-        source: state.source.path.clone(),
-        status,
-        reason: state.reason.clone(),
-        chunks: state.chunks,
+fn trouble(state: &SourceState) -> Option<Trouble> {
+    let row = row_of_state(state);
+    (row.status != Status::Read).then(|| Trouble {
+        root: state.source.root.clone(),
+        row,
     })
 }
 

@@ -19,9 +19,18 @@ mod engine;
 mod kb;
 
 mod ingest;
+mod survey;
+
+mod name;
 mod plan;
-mod record;
+mod selection;
+mod stamp;
 mod walk;
+
+mod pipeline;
+mod record;
+mod room;
+mod sandbox;
 mod workers;
 
 mod fuse;
@@ -33,6 +42,7 @@ mod prompt;
 mod verify;
 
 mod evaluate;
+mod findings;
 
 #[cfg(test)]
 mod testing;
@@ -40,6 +50,10 @@ mod testing;
 pub use ask::{AskEvent, Question};
 pub use engine::{Engine, Settings};
 pub use evaluate::{EvalEvent, Evaluation, Evidence, Gold, Metrics};
+pub use findings::{Counts, Findings, Heading, PartFound, Table};
 pub use ingest::IngestEvent;
-pub use kb::{KnowledgeBase, Summary};
-pub use workers::{WorkerPool, serve_extractor};
+pub use kb::{KnowledgeBase, Summary, Trouble};
+pub use plan::Again;
+pub use sandbox::{Attempt, Confinement, Guard, Hold, Ocr, Probe};
+pub use selection::{IgnoreFiles, Selection};
+pub use workers::{Limits, ReadOptions, Recognised, ToldBy, WorkerPool, serve_extractor};

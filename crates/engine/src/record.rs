@@ -1,13 +1,27 @@
 //! What is recorded of a file: its state at rest and its row in the report.
 
-use rag_core::{Chunk, Code, Document, Error, Outcome, Row, SourceState, Status, WarningKind};
+use rag_core::{
+    Chunk, Code, Document, Error, Outcome, Row, Source, SourceState, Status, WarningKind,
+};
 
-use crate::plan::Seen;
+use crate::plan::{Seen, is_out_of_reach};
+use crate::walk::Unreached;
+
+/// The media type of a folder that could not be listed, as desktops write it.
+const FOLDER: &str = "inode/directory";
 
 /// A file read and split, before its vectors.
 pub(crate) struct Prepared {
     pub(crate) state: SourceState,
+    /// With the hash of what is embedded of each.
     pub(crate) chunks: Vec<(Chunk, String)>,
+}
+
+impl Prepared {
+    /// Bytes of text that it keeps in memory.
+    pub(crate) fn text_bytes(&self) -> usize {
+        self.chunks.iter().map(|(chunk, _)| chunk.text.len()).sum()
+    }
 }
 
 /// The record of a file that was read.
@@ -32,7 +46,7 @@ pub(crate) fn prepared(
     state.media_type.clone_from(&document.media_type);
     state.date.clone_from(&document.date);
     state.chunks = chunks.len() as u32;
-    if !facts.is_empty() {
+    if document.is_partial() {
         state.outcome = Outcome::Partly;
         state.reason = Some(facts.join("; "));
     }
@@ -60,13 +74,51 @@ pub(crate) fn refused(seen: &Seen, rules: &str, error: &Error) -> Prepared {
     }
 }
 
+/// The record of a file that could not be got at, though it may be readable another time. What is
+/// known of it stays, and the next run tries again whatever size and time say.
+pub(crate) fn out_of_reach(
+    source: &Source,
+    known: Option<SourceState>,
+    reason: String,
+) -> SourceState {
+    let mut state = known.unwrap_or_else(|| blank(source.clone()));
+    state.outcome = Outcome::Failed;
+    state.reason = Some(reason);
+    state.modified_ns = 0;
+    state
+}
+
+/// [`out_of_reach`] for what the walk could not look at.
+pub(crate) fn unreached(unreached: &Unreached, known: Option<SourceState>) -> SourceState {
+    let mut state = out_of_reach(&unreached.source, known, unreached.reason.clone());
+    if unreached.is_folder {
+        FOLDER.clone_into(&mut state.media_type);
+    }
+    state
+}
+
+/// Whether this is the record of a folder that could not be listed, and of no file.
+pub(crate) fn is_folder(state: &SourceState) -> bool {
+    state.media_type == FOLDER
+}
+
 fn state_of(seen: &Seen, rules: &str) -> SourceState {
     SourceState {
-        source: seen.source.clone(),
         hash: seen.hash.clone().unwrap_or_default(),
         rules: rules.to_owned(),
-        size: seen.size,
-        modified_ns: seen.modified_ns,
+        size: seen.stamp.size,
+        modified_ns: seen.stamp.modified_ns,
+        ..blank(seen.source.clone())
+    }
+}
+
+fn blank(source: Source) -> SourceState {
+    SourceState {
+        source,
+        hash: String::new(),
+        rules: String::new(),
+        size: 0,
+        modified_ns: 0,
         title: None,
         language: None,
         media_type: String::new(),
@@ -87,9 +139,9 @@ pub(crate) fn removed(state: &SourceState) -> Row {
     }
 }
 
-pub(crate) fn row_of(seen: &Seen, status: Status, reason: Option<String>) -> Row {
+pub(crate) fn row_of(source: &Source, status: Status, reason: Option<String>) -> Row {
     Row {
-        source: seen.source.path.clone(),
+        source: source.path.clone(),
         status,
         reason,
         chunks: 0,
@@ -97,6 +149,7 @@ pub(crate) fn row_of(seen: &Seen, status: Status, reason: Option<String>) -> Row
 }
 
 pub(crate) fn row_of_state(state: &SourceState) -> Row {
+    let kept = is_out_of_reach(state).then_some("; what was read of it before is kept");
     Row {
         source: state.source.path.clone(),
         status: match state.outcome {
@@ -105,7 +158,10 @@ pub(crate) fn row_of_state(state: &SourceState) -> Row {
             Outcome::Skipped => Status::Skipped,
             Outcome::Failed => Status::Failed,
         },
-        reason: state.reason.clone(),
+        reason: state
+            .reason
+            .as_ref()
+            .map(|reason| format!("{reason}{}", kept.unwrap_or_default())),
         chunks: state.chunks,
     }
 }

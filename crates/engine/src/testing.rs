@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rag_core::{
-    Embedder, Finish, Generation, Generator, Message, Purpose, Result, Sampling, TokenCounter,
+    Embedder, Finish, Generation, Generator, Message, Mode, Purpose, Query, Report, Result,
+    Sampling, Status, TokenCounter,
 };
 use rag_text::Reader;
 
@@ -129,4 +130,29 @@ pub(crate) fn files(dir: &Path, files: &[(&str, &str)]) {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
     }
+}
+
+/// Ingests a folder without trouble.
+pub(crate) fn ingest(engine: &Engine, dir: &Path) -> Report {
+    engine.ingest(&[dir.to_owned()], &mut |_| {}).unwrap()
+}
+
+/// What became of each file.
+pub(crate) fn statuses(report: &Report) -> Vec<(&str, Status)> {
+    report
+        .sources
+        .iter()
+        .map(|row| (row.source.as_str(), row.status))
+        .collect()
+}
+
+/// The files in which a search by words finds something, best first.
+pub(crate) fn finds(engine: &Engine, words: &str) -> Vec<String> {
+    let query = Query {
+        text: words.into(),
+        mode: Mode::Words,
+        limit: 10,
+    };
+    let hits = engine.search(&query).unwrap();
+    hits.into_iter().map(|hit| hit.source.path).collect()
 }

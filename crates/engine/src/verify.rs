@@ -4,9 +4,10 @@
 //! under [`rag_core::fold`]. A file that has changed since it was indexed is searched for the quote.
 
 use std::collections::HashMap;
-use std::path::Path;
 
 use rag_core::{Area, Block, Document, Extractor, Lines, Source, SourceKey, Span, fold};
+
+use crate::name::place as place_of;
 
 /// Reads each cited source once.
 pub(crate) struct Verifier<'a> {
@@ -51,11 +52,10 @@ impl<'a> Verifier<'a> {
             .read
             .entry(source.key.clone())
             .or_insert_with(|| {
-                let path = Path::new(&source.root).join(&source.path);
                 let failed = |error: rag_core::Error| {
                     unreadable.push(format!("{}: {}", source.path, error.one_line()));
                 };
-                extractor.extract(&path).map_err(failed).ok()
+                extractor.extract(&place_of(source)).map_err(failed).ok()
             })
             .as_ref()?;
         if fold::stands_at(&document.text, span, quote) {
@@ -96,6 +96,8 @@ fn touched(blocks: &[Block], span: Span) -> &[Block] {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     fn source(dir: &Path, path: &str) -> Source {

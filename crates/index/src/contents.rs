@@ -1,5 +1,7 @@
 //! What goes into a store and what comes out of it: plain values, no behaviour.
 
+use std::sync::Arc;
+
 use rag_core::{Chunk, Source, SourceKey, SourceState};
 
 /// What every vector of a store has in common.
@@ -18,6 +20,9 @@ pub struct Layout {
 pub struct Batch {
     /// Each of these sources gets exactly these chunks, whatever it had before.
     pub put: Vec<SourceRows>,
+    /// Each of these sources gets this state and keeps the chunks it has; one that is not there begins
+    /// without any. Root, path, hash and number of chunks are those that its chunks know.
+    pub heads: Vec<SourceState>,
     /// Each of these sources vanishes with its chunks; one that is not there is no error, and one
     /// that is also in `put` is put.
     pub drop: Vec<SourceKey>,
@@ -38,8 +43,8 @@ pub struct StoredChunk {
     pub chunk: Chunk,
     /// Hash of the text that was embedded, so that the same text is never embedded twice.
     pub text_hash: String,
-    /// As long as the layout says, of Euclidean length 1.
-    pub vector: Vec<f32>,
+    /// As long as the layout says, of Euclidean length 1. Chunks of the same text share it.
+    pub vector: Arc<[f32]>,
 }
 
 /// A chunk that a search found.

@@ -3,6 +3,8 @@
 //! A column that is missing or a value that must be there and is not is an error, never a default: a
 //! damaged table should say so.
 
+use std::sync::Arc;
+
 use arrow::array::{
     Array, ArrowPrimitiveType, AsArray, FixedSizeListArray, ListArray, PrimitiveArray, RecordBatch,
     StringArray,
@@ -91,8 +93,14 @@ pub(crate) fn stored(batch: &RecordBatch) -> Result<Vec<(SourceKey, StoredChunk)
     (0..batch.num_rows()).map(one).collect()
 }
 
+/// The hash of every row's text.
+pub(crate) fn text_hashes(batch: &RecordBatch) -> Result<Vec<&str>> {
+    let hashes = Rows(batch).text(schema::TEXT_HASH)?;
+    (0..batch.num_rows()).map(|row| hashes.must(row)).collect()
+}
+
 /// Hash and vector of every row.
-pub(crate) fn vectors(batch: &RecordBatch) -> Result<Vec<(String, Vec<f32>)>> {
+pub(crate) fn vectors(batch: &RecordBatch) -> Result<Vec<(String, Arc<[f32]>)>> {
     let rows = Rows(batch);
     let hashes = rows.text(schema::TEXT_HASH)?;
     let vectors = rows.vectors()?;
@@ -280,12 +288,12 @@ impl Column<'_, ListArray> {
 }
 
 impl Column<'_, FixedSizeListArray> {
-    fn must(&self, row: usize) -> Result<Vec<f32>> {
+    fn must(&self, row: usize) -> Result<Arc<[f32]>> {
         if self.values.is_null(row) {
             return Err(self.hole(row));
         }
         let numbers = self.values.value(row);
         let numbers = numbers.as_primitive_opt::<Float32Type>();
-        Ok(numbers.ok_or_else(|| self.hole(row))?.values().to_vec())
+        Ok(numbers.ok_or_else(|| self.hole(row))?.values()[..].into())
     }
 }

@@ -10,7 +10,13 @@ use arrow::array::{
 use rag_core::{Chunk, Lines, SourceKey, SourceState};
 
 use crate::error::{IndexError, Result};
-use crate::{Layout, SourceRows, StoredChunk, schema, words};
+use crate::{Batch, Layout, SourceRows, StoredChunk, schema, words};
+
+/// Bytes of text in one piece of a batch. Words are text in compatibility form, which takes up to 18
+/// times as much (U+FDFA), and a column of text holds 2 GiB at most.
+const PIECE_BYTES: usize = 16 << 20;
+/// A chunk's text has a few hundred tokens; a longer one than this is a mistake.
+const LONGEST_TEXT: usize = PIECE_BYTES;
 
 /// One row of the table.
 enum Row<'a> {
@@ -55,6 +61,15 @@ impl<'a> Row<'a> {
         }
     }
 
+    /// Bytes of the columns that grow with the document.
+    fn text_bytes(&self) -> usize {
+        self.chunk().map_or(0, |chunk| {
+            let heading: usize = chunk.heading.iter().map(String::len).sum();
+            let header = chunk.table_header.as_ref().map_or(0, String::len);
+            chunk.text.len() + heading + header
+        })
+    }
+
     fn kind(&self) -> &'static str {
         match self {
             Self::Head(_) => schema::SOURCE,
@@ -63,12 +78,31 @@ impl<'a> Row<'a> {
     }
 }
 
-/// Rows for all of `put`, heads included, in the order of [`schema::schema`].
+/// Rows for all of `batch`, heads included, in the order of [`schema::schema`], in pieces that Arrow's
+/// 32-bit offsets have room for.
 ///
-/// Refuses vectors of another length, the same row twice, and a source whose number of chunks is not
-/// what it says.
-pub(crate) fn rows(put: &[SourceRows], layout: &Layout) -> Result<RecordBatch> {
-    let rows = lay_out(put, layout)?;
+/// Refuses vectors of another length, the same row twice, a text that is too long for a chunk, and a
+/// source whose number of chunks is not what it says.
+pub(crate) fn rows(batch: &Batch, layout: &Layout) -> Result<Vec<RecordBatch>> {
+    let rows = lay_out(batch, layout)?;
+    let pieces = rows.chunk_by(in_one_piece(PIECE_BYTES));
+    pieces.map(|piece| piece_of(piece, layout)).collect()
+}
+
+/// Whether the next row has room in the piece of those before, which is to hold so many bytes of text.
+fn in_one_piece(most: usize) -> impl FnMut(&Row, &Row) -> bool {
+    let mut bytes = 0;
+    move |before, next| {
+        bytes += before.text_bytes();
+        let fits = bytes + next.text_bytes() <= most;
+        if !fits {
+            bytes = 0;
+        }
+        fits
+    }
+}
+
+fn piece_of(rows: &[Row], layout: &Layout) -> Result<RecordBatch> {
     let text = |of: &dyn Fn(&Row) -> Option<String>| -> ArrayRef {
         Arc::new(rows.iter().map(of).collect::<StringArray>())
     };
@@ -103,7 +137,7 @@ pub(crate) fn rows(put: &[SourceRows], layout: &Layout) -> Result<RecordBatch> {
         big(&|row| row.chunk().map(|chunk| chunk.span.start as u64)),
         big(&|row| row.chunk().map(|chunk| chunk.span.end as u64)),
         text(&|row| row.chunk().map(|chunk| chunk.text.clone())),
-        headings(&rows),
+        headings(rows),
         text(&|row| row.chunk().and_then(|chunk| chunk.part.clone())),
         text(&|row| row.chunk().and_then(|chunk| chunk.table_header.clone())),
         small(&|row| row.chunk().and_then(|chunk| chunk.page)),
@@ -113,7 +147,7 @@ pub(crate) fn rows(put: &[SourceRows], layout: &Layout) -> Result<RecordBatch> {
         small(&|row| row.chunk().map(|chunk| chunk.tokens)),
         text(&|row| row.stored().map(|stored| stored.text_hash.clone())),
         text(&|row| row.chunk().map(words::of_chunk)),
-        vectors(&rows, layout.dimensions),
+        vectors(rows, layout.dimensions),
     ];
     Ok(RecordBatch::try_new(
         schema::schema(layout.dimensions),
@@ -121,9 +155,9 @@ pub(crate) fn rows(put: &[SourceRows], layout: &Layout) -> Result<RecordBatch> {
     )?)
 }
 
-fn lay_out<'a>(put: &'a [SourceRows], layout: &Layout) -> Result<Vec<Row<'a>>> {
-    let mut rows = Vec::new();
-    for SourceRows { state, chunks } in put {
+fn lay_out<'a>(batch: &'a Batch, layout: &Layout) -> Result<Vec<Row<'a>>> {
+    let mut rows: Vec<Row> = batch.heads.iter().map(Row::Head).collect();
+    for SourceRows { state, chunks } in &batch.put {
         if usize::try_from(state.chunks) != Ok(chunks.len()) {
             return Err(IndexError::Miscounted {
                 path: state.source.path.clone(),
@@ -139,6 +173,13 @@ fn lay_out<'a>(put: &'a [SourceRows], layout: &Layout) -> Result<Vec<Row<'a>>> {
                     ordinal: stored.chunk.ordinal,
                     found: stored.vector.len(),
                     expected: layout.dimensions,
+                });
+            }
+            if stored.chunk.text.len() > LONGEST_TEXT {
+                return Err(IndexError::TooLong {
+                    path: state.source.path.clone(),
+                    ordinal: stored.chunk.ordinal,
+                    bytes: stored.chunk.text.len(),
                 });
             }
             rows.push(Row::Chunk(state, stored));

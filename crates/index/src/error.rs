@@ -43,6 +43,12 @@ pub(crate) enum IndexError {
         found: usize,
         expected: usize,
     },
+    #[error("chunk {ordinal} of `{path}` has {bytes} bytes of text, more than any chunk may have")]
+    TooLong {
+        path: String,
+        ordinal: u32,
+        bytes: usize,
+    },
     #[error("the query has a vector of {found} numbers instead of {expected}")]
     WrongQuery { found: usize, expected: usize },
     #[error("`{id}` is twice in one batch")]
@@ -89,6 +95,7 @@ impl IndexError {
             Self::BrokenMeta { .. } | Self::Column { .. } | Self::Hole { .. } => Code::Malformed,
             Self::Table { .. } | Self::Io { .. } => Code::Io,
             Self::WrongLength { .. }
+            | Self::TooLong { .. }
             | Self::WrongQuery { .. }
             | Self::Repeated { .. }
             | Self::Miscounted { .. }

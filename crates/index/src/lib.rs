@@ -8,7 +8,8 @@
 //! | module | holds |
 //! |---|---|
 //! | `contents` | what goes in and comes out |
-//! | `store` | opening, committing, reading back |
+//! | `store` | opening, reading back |
+//! | `commit` | changing |
 //! | `search` | by vector and by word |
 //! | `upkeep` | indexes, compaction, old versions |
 //! | `words` | how text becomes words |
@@ -34,8 +35,8 @@
 //!     language: None, media_type: "text/markdown".into(), date: None,
 //!     outcome: Outcome::Read, reason: None, chunks: 1,
 //! };
-//! let chunks = vec![StoredChunk { chunk, text_hash: "t1".into(), vector: vec![0.6, 0.8] }];
-//! store.commit(Batch { put: vec![SourceRows { state, chunks }], drop: vec![] })?;
+//! let chunks = vec![StoredChunk { chunk, text_hash: "t1".into(), vector: [0.6, 0.8].into() }];
+//! store.commit(Batch { put: vec![SourceRows { state, chunks }], ..Batch::default() })?;
 //! store.maintain(Upkeep::AfterIngest)?;
 //!
 //! assert_eq!(store.search_words("vector", 5)?[0].source.path, "db.md");
@@ -44,6 +45,7 @@
 //! # }
 //! ```
 
+mod commit;
 mod contents;
 mod store;
 
@@ -64,5 +66,6 @@ mod place;
 mod tests;
 
 pub use contents::{Batch, Counts, Found, Layout, SourceRows, StoredChunk};
+pub use meta::FORMAT;
 pub use store::Store;
 pub use upkeep::Upkeep;

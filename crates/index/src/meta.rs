@@ -5,13 +5,15 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use rag_core::calendar::Moment;
 use serde::{Deserialize, Serialize};
 
 use crate::Layout;
 use crate::error::{IndexError, Result};
 
-/// 1: the first. 2: parts of files, table headers and dates have columns.
-const FORMAT: u64 = 2;
+/// The format of a store on disk; others are refused. 1: the first. 2: parts of files, table headers and
+/// dates have columns.
+pub const FORMAT: u64 = 2;
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Meta {
@@ -95,40 +97,5 @@ pub(crate) fn write(dir: &Path, layout: &Layout) -> Result<()> {
 /// Now, as RFC 3339 in UTC.
 pub(crate) fn utc_now() -> String {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    utc(since.map_or(0, |since| since.as_secs()))
-}
-
-/// Seconds since 1970 as RFC 3339; the calendar is Howard Hinnant's `civil_from_days`
-/// (<https://howardhinnant.github.io/date_algorithms.html>), for years from 1970 on.
-fn utc(seconds: u64) -> String {
-    let (days, second) = (seconds / 86_400 + 719_468, seconds % 86_400);
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let march_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * march_month + 2) / 5 + 1;
-    let month = if march_month < 10 {
-        march_month + 3
-    } else {
-        march_month - 9
-    };
-    let year = era * 400 + year_of_era + u64::from(month <= 2);
-    let (hour, minute) = (second / 3_600, second / 60 % 60);
-    format!(
-        "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{:02}Z",
-        second % 60
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::utc;
-
-    #[test]
-    fn times_are_written_as_people_read_them() {
-        assert_eq!(utc(0), "1970-01-01T00:00:00Z");
-        assert_eq!(utc(951_827_696), "2000-02-29T12:34:56Z");
-        assert_eq!(utc(1_795_219_200), "2026-11-21T00:00:00Z");
-    }
+    Moment::at(since.map_or(0, |since| since.as_secs())).rfc3339()
 }

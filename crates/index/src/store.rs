@@ -1,10 +1,10 @@
-//! A store: opening it, changing it, and reading back what it holds.
+//! A store: opening it, and reading back what it holds.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use arrow::record_batch::{RecordBatch, RecordBatchIterator};
+use arrow::record_batch::RecordBatch;
 use futures::TryStreamExt;
 use lancedb::Table;
 use lancedb::expr::{DfExpr, col, is_in, lit};
@@ -13,10 +13,11 @@ use lancedb::query::{ExecutableQuery, QueryBase, Select};
 use rag_core::{SourceKey, SourceState};
 use tokio::runtime::Runtime;
 
+use crate::commit::Writer;
 use crate::error::{IndexError, Result};
 use crate::lock::WriterLock;
 use crate::place::{absolute, at, bytes_below, connect, make_private, open_table, runtime};
-use crate::{Batch, Counts, Layout, SourceRows, decode, encode, meta, schema, upkeep, words};
+use crate::{Counts, Layout, SourceRows, decode, meta, schema, upkeep, words};
 
 /// Name of the full-text index.
 pub(crate) const WORDS_INDEX: &str = "words";
@@ -32,21 +33,12 @@ pub struct Store {
     pub(crate) table: Table,
     /// Up to so many chunks, vectors are compared one by one.
     pub(crate) exact_up_to: usize,
+    /// Versions that are older may go.
+    pub(crate) kept: Duration,
     runtime: Runtime,
     // Last, so that the lock is given back when everything else has ended.
-    writer: Option<Writer>,
+    pub(crate) writer: Option<Writer>,
 }
-
-/// What only the one who writes has.
-#[derive(Debug)]
-struct Writer {
-    /// The sources in the table; none where that must be read first. Nobody else can change it, for
-    /// the lock is ours. Held through each change, so that changes come one after another.
-    known: Mutex<Known>,
-    _lock: WriterLock,
-}
-
-type Known = Option<HashSet<SourceKey>>;
 
 impl Store {
     /// Opens the store in `dir` for writing, making it if there is none.
@@ -91,16 +83,6 @@ impl Store {
         Ok(states)
     }
 
-    /// Makes the change in one LanceDB commit: wholly or, where it fails or the process is killed,
-    /// not at all.
-    ///
-    /// # Errors
-    /// `Internal` for a vector of the wrong length, a chunk or source that is twice in the batch, a
-    /// source whose number of chunks is not what it says, and a store that was opened for reading.
-    pub fn commit(&self, batch: Batch) -> rag_core::Result<()> {
-        Ok(self.change(batch)?)
-    }
-
     /// All rows of these sources with their vectors, in the order asked for; a source that is not
     /// there is left out.
     pub fn rows(&self, keys: &[SourceKey]) -> rag_core::Result<Vec<SourceRows>> {
@@ -130,17 +112,6 @@ impl Store {
             sources.insert(key, SourceRows { state, chunks });
         }
         Ok(keys.iter().filter_map(|key| sources.remove(key)).collect())
-    }
-
-    /// The vectors that are known already, by hash of the text that was embedded.
-    pub fn vectors(&self, text_hashes: &[String]) -> rag_core::Result<HashMap<String, Vec<f32>>> {
-        if text_hashes.is_empty() {
-            return Ok(HashMap::new());
-        }
-        let filter = among(schema::TEXT_HASH, text_hashes.iter().map(String::as_str));
-        let columns = &[schema::SOURCE_KEY, schema::TEXT_HASH, schema::VECTOR];
-        let read = self.read(&self.table, columns, filter)?;
-        Ok(each(&read, decode::vectors)?.into_iter().collect())
     }
 
     /// How much there is.
@@ -222,17 +193,14 @@ impl Store {
         runtime: Runtime,
         lock: Option<WriterLock>,
     ) -> Self {
-        let writer = lock.map(|lock| Writer {
-            known: Mutex::new(None),
-            _lock: lock,
-        });
         Self {
             dir,
             layout,
             table,
             exact_up_to: upkeep::EXACT_UP_TO,
+            kept: upkeep::KEPT,
             runtime,
-            writer,
+            writer: lock.map(Writer::new),
         }
     }
 
@@ -250,74 +218,8 @@ impl Store {
     }
 }
 
-/// Changing, and what the other parts of a store need.
+/// What the other parts of a store need.
 impl Store {
-    /// The right to change the table, for as long as the guard lives.
-    pub(crate) fn writing(&self) -> Result<MutexGuard<'_, Known>> {
-        let writer = self.writer.as_ref().ok_or_else(|| IndexError::ReadOnly {
-            dir: self.dir.clone(),
-        })?;
-        // Whoever panicked had taken the set of sources out before; it is read anew.
-        Ok(writer.known.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn change(&self, Batch { put, drop }: Batch) -> Result<()> {
-        let mut known = self.writing()?;
-        let rows = encode::rows(&put, &self.layout)?;
-        // Taken out: where the commit fails, nobody knows what is there until it is read again.
-        let mut keys = match known.take() {
-            Some(keys) => keys,
-            None => self.keys()?,
-        };
-        let put: HashSet<SourceKey> = put.into_iter().map(|rows| rows.state.source.key).collect();
-        let touched = put.iter().chain(&drop).collect::<HashSet<_>>();
-        let old: Vec<&str> = touched
-            .into_iter()
-            .filter(|key| keys.contains(*key))
-            .map(|key| key.0.as_str())
-            .collect();
-        let old = (!old.is_empty()).then(|| among(schema::SOURCE_KEY, old.into_iter()));
-        if put.is_empty() {
-            if let Some(old) = old {
-                self.wait("delete from", self.table.delete(&old))?;
-            }
-        } else {
-            self.merge(rows, old)?;
-        }
-        for key in &drop {
-            keys.remove(key);
-        }
-        keys.extend(put);
-        *known = Some(keys);
-        Ok(())
-    }
-
-    /// One commit: `rows` come in, over those of the same id, and what else `old` covers goes.
-    ///
-    /// Without `old` LanceDB need not look at the rest of the table beyond its ids, which makes the
-    /// common case, sources that are new, cheap.
-    fn merge(&self, rows: RecordBatch, old: Option<DfExpr>) -> Result<()> {
-        let mut merge = self.table.merge_insert(&[schema::ID]);
-        merge.when_matched_update_all(None);
-        merge.when_not_matched_insert_all();
-        if let Some(old) = old {
-            merge.when_not_matched_by_source_delete_expr(old);
-        }
-        let schema = rows.schema();
-        let rows = Box::new(RecordBatchIterator::new([Ok(rows)], schema));
-        self.wait("write to", merge.execute(rows))?;
-        Ok(())
-    }
-
-    fn keys(&self) -> Result<HashSet<SourceKey>> {
-        let heads = is(schema::KIND, schema::SOURCE);
-        let read = self.read(&self.table, &[schema::SOURCE_KEY], heads)?;
-        Ok(each(&read, decode::keys)?
-            .into_iter()
-            .map(SourceKey)
-            .collect())
-    }
-
     /// The rows of `table` that `filter` lets through, in no particular order.
     pub(crate) fn read(
         &self,
@@ -331,9 +233,17 @@ impl Store {
 
     /// What `query` returns.
     pub(crate) fn run(&self, query: &impl ExecutableQuery) -> Result<Vec<RecordBatch>> {
-        self.wait("search", async {
-            query.execute().await?.try_collect().await
-        })
+        let once = || {
+            self.wait("search", async {
+                query.execute().await?.try_collect().await
+            })
+        };
+        match once() {
+            // Who forgets removes old versions at once, also from under a search. The next look finds
+            // the new one.
+            Err(_) if self.writer.is_none() => once(),
+            outcome => outcome,
+        }
     }
 
     /// Waits for LanceDB; `doing` is for the message where it fails.
@@ -352,7 +262,7 @@ pub(crate) fn is(column: &str, value: &str) -> DfExpr {
 }
 
 /// Rows whose `column` is one of `values`. An expression and not SQL text: nothing to escape.
-fn among<'a>(column: &str, values: impl Iterator<Item = &'a str>) -> DfExpr {
+pub(crate) fn among<'a>(column: &str, values: impl Iterator<Item = &'a str>) -> DfExpr {
     is_in(col(column), values.map(lit).collect())
 }
 

@@ -4,12 +4,14 @@
 //! covers. Searches are right without upkeep, only slower. All of it happens under the writer lock and
 //! between commits, never beside one (lance #7207).
 
+use std::time::Duration;
+
 use lancedb::DistanceType;
 use lancedb::index::Index;
 use lancedb::index::vector::IvfRqIndexBuilder;
 use lancedb::table::OptimizeOptions;
 use lancedb::table::TableStatistics;
-use lancedb::table::optimize::{CompactionOptions, Duration, OptimizeAction};
+use lancedb::table::optimize::{CompactionOptions, Duration as TimeDelta, OptimizeAction};
 
 use crate::error::Result;
 use crate::store::WORDS_INDEX;
@@ -22,26 +24,32 @@ pub(crate) const EXACT_UP_TO: usize = 50_000;
 const VECTOR_INDEX: &str = "vector";
 /// Bits kept of each number of a vector in that index. The full vectors have the last word.
 const BITS: u32 = 5;
-/// More fragments than this are made one.
+/// More small fragments than this are joined.
 const FRAGMENTS: usize = 16;
 /// A larger share of deleted rows than this is cleared away.
 const DELETED_SHARE: f32 = 0.2;
+/// A fragment of so many rows is not small and is left alone: moving rows that an index covers means
+/// writing that index anew. A long ingest does upkeep about as often as it has written so many.
+const FRAGMENT_ROWS: usize = 8192;
 /// No fragment is made larger than this: one is held in memory while it is rewritten, and LanceDB's
 /// own bound, a million rows, has taken 124 GB (haiku.rag #554).
-const FRAGMENT_BYTES: usize = 256 << 20;
+const FRAGMENT_BYTES: usize = 128 << 20;
 /// More index segments than this are made one.
 const SEGMENTS: u32 = 8;
 /// Versions older than this are removed with what only they hold. A search takes far less.
-const KEPT_MINUTES: i64 = 10;
+pub(crate) const KEPT: Duration = Duration::from_mins(1);
 
 /// How much upkeep is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Upkeep {
     /// What pays for itself: indexes take in new rows; fragments and deleted rows are cleared away
-    /// where they have piled up; versions older than ten minutes go.
+    /// where they have piled up; versions older than a minute go.
     AfterIngest,
     /// All of it, whether it pays or not.
     Full,
+    /// All of it, and whatever was deleted leaves the disk at once: the full-text index is made anew
+    /// without its words, and no old version stays.
+    Forget,
 }
 
 impl Store {
@@ -55,32 +63,41 @@ impl Store {
     pub fn maintain(&self, how: Upkeep) -> rag_core::Result<()> {
         // Held to the end: no commit meanwhile.
         let _writing = self.writing()?;
-        if how == Upkeep::Full {
+        if how != Upkeep::AfterIngest {
             // LanceDB joins no fragments that different segments of an index cover.
             self.extend_index(WORDS_INDEX, how)?;
             self.extend_index(VECTOR_INDEX, how)?;
         }
         // Else compaction first: rows that no index covers yet are moved at no cost to an index.
         self.compact(how)?;
-        self.extend_index(WORDS_INDEX, how)?;
+        match how {
+            Upkeep::AfterIngest | Upkeep::Full => self.extend_index(WORDS_INDEX, how)?,
+            Upkeep::Forget => self.renew_index(WORDS_INDEX)?,
+        }
         self.index_vectors(how)?;
-        self.prune()?;
+        match how {
+            Upkeep::AfterIngest | Upkeep::Full => self.prune(self.kept)?,
+            Upkeep::Forget => self.prune(Duration::ZERO)?,
+        }
         Ok(())
     }
 
     fn compact(&self, how: Upkeep) -> Result<()> {
         let stats = self.wait("measure", self.table.stats())?;
-        if how == Upkeep::AfterIngest && !is_scattered(&stats) {
-            return Ok(());
-        }
         let rows = stats.num_rows + stats.num_deleted_rows.unwrap_or(0);
         let row_bytes = (stats.total_bytes / rows.max(1)).max(1);
+        let target = (FRAGMENT_BYTES / row_bytes).clamp(1, FRAGMENT_ROWS);
+        if how == Upkeep::AfterIngest && !self.is_scattered(&stats, target)? {
+            return Ok(());
+        }
         let options = CompactionOptions {
-            target_rows_per_fragment: (FRAGMENT_BYTES / row_bytes).max(1024),
-            max_bytes_per_file: Some(FRAGMENT_BYTES),
+            target_rows_per_fragment: target,
+            // What is joined has less than twice the target. A file that is cut just below it would be
+            // small again, and be joined again, for ever.
+            max_bytes_per_file: Some(FRAGMENT_BYTES * 4),
             materialize_deletions_threshold: match how {
                 Upkeep::AfterIngest => DELETED_SHARE,
-                Upkeep::Full => 0.0,
+                Upkeep::Full | Upkeep::Forget => 0.0,
             },
             num_threads: Some(1),
             batch_size: Some(1024),
@@ -94,13 +111,24 @@ impl Store {
         Ok(())
     }
 
+    fn is_scattered(&self, stats: &TableStatistics, target: usize) -> Result<bool> {
+        let deleted = stats.num_deleted_rows.unwrap_or(0) as f32;
+        let rows = stats.num_rows as f32 + deleted;
+        // LanceDB's own count takes a fragment for small that compaction would never touch.
+        let small = match self.table.as_native() {
+            Some(table) => self.wait("measure", table.num_small_files(target))?,
+            None => stats.fragment_stats.num_small_fragments,
+        };
+        Ok(small > FRAGMENTS || deleted > rows * DELETED_SHARE)
+    }
+
     /// Lets an index take in the rows it does not cover.
     fn extend_index(&self, name: &str, how: Upkeep) -> Result<()> {
         let Some(stats) = self.wait("measure", self.table.index_stats(name))? else {
             return Ok(());
         };
         let segments = stats.num_indices.unwrap_or(1);
-        let merge = segments > SEGMENTS || (how == Upkeep::Full && segments > 1);
+        let merge = segments > SEGMENTS || (how != Upkeep::AfterIngest && segments > 1);
         if stats.num_unindexed_rows == 0 && !merge {
             return Ok(());
         }
@@ -111,6 +139,13 @@ impl Store {
         };
         let extend = OptimizeAction::Index(options.index_names(vec![name.to_owned()]));
         self.wait("index", self.table.optimize(extend))?;
+        Ok(())
+    }
+
+    /// Makes an index anew from the rows that there are.
+    fn renew_index(&self, name: &str) -> Result<()> {
+        let renew = OptimizeOptions::retrain().index_names(vec![name.to_owned()]);
+        self.wait("index", self.table.optimize(OptimizeAction::Index(renew)))?;
         Ok(())
     }
 
@@ -140,20 +175,14 @@ impl Store {
         Ok(indices.iter().any(|index| index.name == VECTOR_INDEX))
     }
 
-    fn prune(&self) -> Result<()> {
+    fn prune(&self, older_than: Duration) -> Result<()> {
         let prune = OptimizeAction::Prune {
-            older_than: Some(Duration::minutes(KEPT_MINUTES)),
-            // Files that no version names may belong to a commit in progress elsewhere.
-            delete_unverified: None,
+            older_than: TimeDelta::from_std(older_than).ok(),
+            // Files that no version names were left by a process that was killed: nobody else writes.
+            delete_unverified: Some(true),
             error_if_tagged_old_versions: None,
         };
         self.wait("prune", self.table.optimize(prune))?;
         Ok(())
     }
-}
-
-fn is_scattered(stats: &TableStatistics) -> bool {
-    let deleted = stats.num_deleted_rows.unwrap_or(0) as f32;
-    let rows = stats.num_rows as f32 + deleted;
-    stats.fragment_stats.num_small_fragments > FRAGMENTS || deleted > rows * DELETED_SHARE
 }

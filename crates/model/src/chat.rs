@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, ErrorKind, Value, context};
 use rag_core::Role;
+use rag_core::calendar::Moment;
 
 use crate::fault::{Fault, Result};
 
@@ -161,21 +162,19 @@ const MONTHS: [&str; 12] = [
     "December",
 ];
 const WEEKDAYS: [&str; 7] = [
-    "Thursday",
-    "Friday",
-    "Saturday",
     "Sunday",
     "Monday",
     "Tuesday",
     "Wednesday",
+    "Thursday",
+    "Friday",
+    "Saturday",
 ];
 
 fn strftime(format: &str, seconds: u64) -> std::result::Result<String, minijinja::Error> {
-    let days = seconds / 86_400;
-    let (year, month, day) = civil(days);
-    let of_day = seconds % 86_400;
-    let month_name = MONTHS[month - 1];
-    let weekday = WEEKDAYS[(days % 7) as usize]; // 1 January 1970 was a Thursday
+    let moment = Moment::at(seconds);
+    let month_name = MONTHS[moment.month as usize - 1];
+    let weekday = WEEKDAYS[moment.weekday as usize];
     let mut out = String::new();
     let mut letters = format.chars();
     while let Some(letter) = letters.next() {
@@ -184,16 +183,16 @@ fn strftime(format: &str, seconds: u64) -> std::result::Result<String, minijinja
             continue;
         }
         let field = match letters.next() {
-            Some('Y') => year.to_string(),
-            Some('m') => format!("{month:02}"),
-            Some('d') => format!("{day:02}"),
+            Some('Y') => moment.year.to_string(),
+            Some('m') => format!("{:02}", moment.month),
+            Some('d') => format!("{:02}", moment.day),
             Some('B') => month_name.to_owned(),
             Some('b') => month_name[..3].to_owned(),
             Some('A') => weekday.to_owned(),
             Some('a') => weekday[..3].to_owned(),
-            Some('H') => format!("{:02}", of_day / 3600),
-            Some('M') => format!("{:02}", of_day / 60 % 60),
-            Some('S') => format!("{:02}", of_day % 60),
+            Some('H') => format!("{:02}", moment.hour),
+            Some('M') => format!("{:02}", moment.minute),
+            Some('S') => format!("{:02}", moment.second),
             Some('%') => "%".to_owned(),
             other => {
                 let other = other.map(String::from).unwrap_or_default();
@@ -206,25 +205,6 @@ fn strftime(format: &str, seconds: u64) -> std::result::Result<String, minijinja
         out.push_str(&field);
     }
     Ok(out)
-}
-
-/// Year, month and day of a number of days after 1 January 1970 (Hinnant, "chrono-Compatible
-/// Low-Level Date Algorithms").
-fn civil(days: u64) -> (u64, usize, u64) {
-    let shifted = days + 719_468; // days after 1 March of year 0
-    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 {
-        from_march + 3
-    } else {
-        from_march - 9
-    };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    (year, month as usize, day)
 }
 
 #[cfg(test)]

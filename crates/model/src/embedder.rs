@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 
 use rag_core::{Embedder, Purpose, TokenCounter};
 use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator};
-use tokenizers::{PostProcessor, Tokenizer};
 
 use crate::bert::{Bert, Config};
 use crate::catalogue::PooledBy;
 use crate::device::Device;
 use crate::fault::{Fault, OfModel, Result};
 use crate::kernels;
+use crate::sizer::EmbedderSizer;
 
 /// Most tokens computed together. With MiniLM every bound from 128 to 1024 gave the same rate, 2600
 /// to 3000 tokens a second and core; small batches are shared out better among cores.
@@ -55,13 +55,9 @@ pub struct EmbedderSpec {
 #[derive(Debug)]
 pub struct BertEmbedder {
     spec: EmbedderSpec,
-    tokenizer: Tokenizer,
+    sizer: EmbedderSizer,
     bert: Bert,
     device: candle_core::Device,
-    /// Tokens that the tokenizer puts around every text.
-    special: usize,
-    /// Tokens of the longer prompt.
-    prompt: usize,
 }
 
 impl BertEmbedder {
@@ -76,7 +72,7 @@ impl BertEmbedder {
         device: &Device,
     ) -> rag_core::Result<Self> {
         let config = config(&files.config, &spec)?;
-        let tokenizer = tokenizer(&files.tokenizer)?;
+        let sizer = EmbedderSizer::open(&files.tokenizer, &spec)?;
         let bytes = read(&files.weights)?;
         let tensors = candle_core::safetensors::load_buffer(&bytes, &candle_core::Device::Cpu)
             .map_err(|error| malformed(&files.weights, "safetensors", error))?;
@@ -86,24 +82,12 @@ impl BertEmbedder {
             let problem = format!("its vectors are not of length {}", spec.dimensions);
             return Err(unsound(&spec.name, problem).into());
         }
-        let special = tokenizer
-            .get_post_processor()
-            .map_or(0, |processor| processor.added_tokens(false));
-        let mut embedder = Self {
-            tokenizer,
+        Ok(Self {
+            sizer,
             bert,
             device: device.inner().clone(),
-            special,
-            prompt: 0,
             spec,
-        };
-        let prompts = [&embedder.spec.query_prompt, &embedder.spec.passage_prompt];
-        embedder.prompt = prompts
-            .map(|prompt| embedder.count_tokens(prompt))
-            .into_iter()
-            .max()
-            .unwrap_or(0);
-        Ok(embedder)
+        })
     }
 
     fn encode(&self, index: usize, text: &str, purpose: Purpose) -> Result<Vec<u32>> {
@@ -112,7 +96,8 @@ impl BertEmbedder {
             Purpose::Passage => &self.spec.passage_prompt,
         };
         let encoding = self
-            .tokenizer
+            .sizer
+            .tokenizer()
             .encode_fast(format!("{prompt}{text}"), true)
             .map_err(|source| Fault::Tokenizer {
                 model: self.spec.name.clone(),
@@ -147,10 +132,7 @@ impl BertEmbedder {
 
 impl TokenCounter for BertEmbedder {
     fn count_tokens(&self, text: &str) -> usize {
-        // A token has at least one byte.
-        self.tokenizer
-            .encode_fast(text, false)
-            .map_or(text.len(), |encoding| encoding.len())
+        self.sizer.count_tokens(text)
     }
 }
 
@@ -172,9 +154,7 @@ impl Embedder for BertEmbedder {
     }
 
     fn max_tokens(&self) -> usize {
-        self.spec
-            .max_tokens
-            .saturating_sub(self.special + self.prompt)
+        self.sizer.max_tokens()
     }
 
     fn embed(&self, texts: &[&str], purpose: Purpose) -> rag_core::Result<Vec<Vec<f32>>> {
@@ -283,21 +263,6 @@ fn config(path: &Path, spec: &EmbedderSpec) -> Result<Config> {
         return Err(unsound(&spec.name, problem));
     }
     Ok(config)
-}
-
-fn tokenizer(path: &Path) -> Result<Tokenizer> {
-    let fault = |source| Fault::Format {
-        path: path.to_owned(),
-        format: "tokenizer",
-        source,
-    };
-    let mut tokenizer = Tokenizer::from_bytes(read(path)?).map_err(fault)?;
-    // Files may ask for cutting and filling up; nothing is cut here, and nothing needs filling.
-    tokenizer.with_truncation(None).map_err(fault)?;
-    tokenizer.with_padding(None);
-    // `[SEP]` in a text is text: special tokens are set by the post-processor alone.
-    tokenizer.set_encode_special_tokens(true);
-    Ok(tokenizer)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
@@ -418,6 +383,11 @@ mod tests {
         })
         .unwrap();
         assert_eq!(prompted.max_tokens(), 12);
+        let folder = tempfile::tempdir().unwrap();
+        let tokenizer = files(folder.path()).tokenizer;
+        let sizer = EmbedderSizer::load(&tokenizer, &prompted.spec).unwrap();
+        assert_eq!(sizer.max_tokens(), prompted.max_tokens());
+        assert_eq!(sizer.count_tokens("a b c"), prompted.count_tokens("a b c"));
         assert_eq!(
             prompted.embed(&["c"], Purpose::Query).unwrap(),
             plain.embed(&["a b c"], Purpose::Query).unwrap()

@@ -30,6 +30,7 @@ mod kernels;
 
 mod bert;
 mod embedder;
+mod sizer;
 
 mod chat;
 mod decoder;
@@ -45,6 +46,7 @@ pub use device::Device;
 pub use embedder::{BertEmbedder, EmbedderFiles, EmbedderSpec};
 pub use generator::GgufGenerator;
 pub use gguf::{ModelCard, inspect};
+pub use sizer::EmbedderSizer;
 
 pub use catalogue::{
     Catalogue, Entry, FileSpec, Kind, Origin, PooledBy, Role, Support, TemplateSource,

@@ -7,7 +7,7 @@
 use rag_core::{Block, BlockKind, Document, Span, TokenCounter};
 use text_splitter::{ChunkConfig, ChunkSizer, TextSplitter};
 
-use crate::{plain::trimmed, sentence::sentences};
+use crate::{lines::trimmed, sentence::sentences};
 
 /// Longest text that is given to the tokenizer whole, in bytes.
 const MAX_WEIGHED: usize = 1 << 20;
@@ -28,6 +28,40 @@ pub(crate) struct Unit {
     pub(crate) table_header: Option<(Span, usize)>,
     /// Whether it is a heading that belongs to what follows.
     pub(crate) is_heading: bool,
+    /// Names of the items of code or data around it, in [`Units::paths`].
+    pub(crate) within: usize,
+    /// Whether an item that was taken apart begins or ended here: what stood before is another matter.
+    pub(crate) parted: bool,
+}
+
+/// Units in order, and the names that stand above some of them.
+#[derive(Debug)]
+pub(crate) struct Units {
+    pub(crate) list: Vec<Unit>,
+    /// Outermost first; the first path is empty.
+    pub(crate) paths: Vec<Vec<String>>,
+}
+
+impl Default for Units {
+    fn default() -> Self {
+        Self {
+            list: Vec::new(),
+            paths: vec![Vec::new()],
+        }
+    }
+}
+
+impl Units {
+    /// The index of a path; pieces in a row often share theirs.
+    pub(crate) fn path(&mut self, path: Vec<String>) -> usize {
+        if path.is_empty() {
+            return 0;
+        }
+        if self.paths.last() != Some(&path) {
+            self.paths.push(path);
+        }
+        self.paths.len() - 1
+    }
 }
 
 /// Page and part of a document, where it has any.
@@ -59,19 +93,20 @@ impl Cutter<'_> {
     }
 
     /// `block` as units of at most `cap` tokens.
-    pub(crate) fn units(&self, block: &Block, cap: usize, into: &mut Vec<Unit>) {
+    pub(crate) fn units(&self, block: &Block, cap: usize, into: &mut Units) {
         let Some(whole) = self.whole(block) else {
             return;
         };
         if whole.tokens <= cap {
-            into.push(whole);
+            into.list.push(whole);
             return;
         }
         let text = whole.span.slice(&self.document.text);
-        match block.kind {
-            BlockKind::Table => self.rows(whole, cap, into),
-            BlockKind::Code => self.fitting(whole, lines(text), cap, into),
-            _ => self.fitting(whole, sentences(text), cap, into),
+        match (block.kind, &block.label) {
+            (BlockKind::Table, _) => self.rows(whole, cap, &mut into.list),
+            (BlockKind::Code, Some(label)) => self.carve(whole, label, cap, into),
+            (BlockKind::Code, None) => self.fitting(whole, lines(text), cap, &mut into.list),
+            _ => self.fitting(whole, sentences(text), cap, &mut into.list),
         }
     }
 
@@ -94,7 +129,7 @@ impl Cutter<'_> {
     }
 
     /// `parts` of `whole` as units of at most `cap` tokens.
-    fn fitting(&self, whole: Unit, parts: Vec<Span>, cap: usize, into: &mut Vec<Unit>) {
+    pub(crate) fn fitting(&self, whole: Unit, parts: Vec<Span>, cap: usize, into: &mut Vec<Unit>) {
         for part in parts {
             let span = part.shifted(whole.span.start);
             let unit = if span == whole.span {
@@ -115,7 +150,10 @@ impl Cutter<'_> {
         let text = span.slice(&self.document.text);
         // One token is for the white space that a unit's size counts in.
         let size = cap.saturating_sub(1).max(1);
-        let splitter = TextSplitter::new(ChunkConfig::new(size).with_sizer(ByTokens(self.counter)));
+        let splitter = TextSplitter::new(ChunkConfig::new(size).with_sizer(ByTokens {
+            counter: self.counter,
+            most_bytes: usize::MAX,
+        }));
         for window in windows(text, size * WINDOW_BYTES_PER_TOKEN) {
             for (at, piece) in splitter.chunk_indices(window.slice(text)) {
                 let start = span.start + window.start + at;
@@ -136,27 +174,39 @@ impl Cutter<'_> {
         } else {
             self.counter.count_tokens(text) + 1
         };
+        self.sized(span, tokens)
+    }
+
+    /// A unit whose size is known.
+    pub(crate) fn sized(&self, span: Span, tokens: usize) -> Unit {
+        let part = self.document.part_at(span.start);
         Unit {
             span,
             tokens,
             place: Place {
                 page: self.document.page_at(span.start),
-                part: self
-                    .document
-                    .part_at(span.start)
-                    .map(|part| part.span.start),
+                part: part.map(|part| part.span.start),
             },
             table_header: None,
             is_heading: false,
+            within: 0,
+            parted: false,
         }
     }
 }
 
-struct ByTokens<'a>(&'a dyn TokenCounter);
+/// Sizes for `text-splitter`. What has more than `most_bytes` is not weighed: it is too large.
+pub(crate) struct ByTokens<'a> {
+    pub(crate) counter: &'a dyn TokenCounter,
+    pub(crate) most_bytes: usize,
+}
 
 impl ChunkSizer for ByTokens<'_> {
     fn size(&self, chunk: &str) -> usize {
-        self.0.count_tokens(chunk)
+        if chunk.len() > self.most_bytes {
+            return usize::MAX;
+        }
+        self.counter.count_tokens(chunk)
     }
 }
 
@@ -173,7 +223,8 @@ fn rows(text: &str) -> Vec<Span> {
     rows
 }
 
-fn lines(text: &str) -> Vec<Span> {
+/// Lines that are not blank, without the white space around them.
+pub(crate) fn lines(text: &str) -> Vec<Span> {
     let mut at = 0;
     text.split_inclusive('\n')
         .map(|line| {
@@ -226,11 +277,12 @@ mod tests {
             document: &document,
             counter: &Chars,
         };
-        let mut units = Vec::new();
+        let mut units = Units::default();
         let span = Span::new(0, text.len());
         cutter.units(&Block::new(kind, span), cap, &mut units);
-        assert!(units.iter().all(|unit| unit.tokens <= cap));
+        assert!(units.list.iter().all(|unit| unit.tokens <= cap));
         units
+            .list
             .iter()
             .map(|unit| unit.span.slice(text).to_owned())
             .collect()

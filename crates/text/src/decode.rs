@@ -4,7 +4,7 @@
 //! stays) and NUL characters are left out.
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
-use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
+use encoding_rs::{BIG5, EUC_JP, Encoding, GBK, ISO_2022_JP, SHIFT_JIS, UTF_8, UTF_16BE, UTF_16LE};
 use rag_core::{Warning, WarningKind};
 
 /// A text and what had to be guessed or was lost.
@@ -35,7 +35,20 @@ pub(crate) fn decode(bytes: &[u8], declared: Option<&'static Encoding>) -> Decod
         } else if let Some(encoding) = unmarked_utf16(bytes) {
             warnings.push(guessed(encoding));
             encoding
-        } else if std::str::from_utf8(bytes).is_ok() || is_damaged_utf8(bytes) {
+        } else if let Some(escaped) = Some(ISO_2022_JP).filter(|_| is_iso_2022_jp(bytes)) {
+            escaped
+        } else if std::str::from_utf8(bytes).is_ok() {
+            UTF_8
+        } else if let Some((text, warning)) = mixed(bytes) {
+            warnings.push(warning);
+            let text = tidy(text, &mut warnings);
+            let encoding = name_of(UTF_8);
+            return Decoded {
+                text,
+                encoding,
+                warnings,
+            };
+        } else if is_damaged_utf8(bytes) {
             UTF_8
         } else if let Some(encoding) = declared.filter(fits) {
             encoding
@@ -80,11 +93,32 @@ pub(crate) fn declared_by_html(bytes: &[u8]) -> Option<&'static Encoding> {
     })
 }
 
-/// UTF-16 without a mark: in mostly Latin text every second byte is NUL.
+/// The encoding that a text declares for editors in its first two lines (`-*- coding: gbk -*-`).
+pub(crate) fn declared_by_comment(bytes: &[u8]) -> Option<&'static Encoding> {
+    let head = bytes[..bytes.len().min(400)].to_ascii_lowercase();
+    let lines = head.split(|b| *b == b'\n').take(2);
+    lines.into_iter().find_map(|line| {
+        let rest = &line[find(line, b"coding")? + 6..];
+        let rest = rest.strip_prefix(b":").or(rest.strip_prefix(b"="))?;
+        let is_label = |b: &&u8| b.is_ascii_alphanumeric() || b"-_".contains(b);
+        let label: Vec<u8> = rest
+            .trim_ascii_start()
+            .iter()
+            .take_while(is_label)
+            .copied()
+            .collect();
+        Encoding::for_label(&label)
+    })
+}
+
+/// UTF-16 without a mark: in mostly Latin text every second byte is NUL, in Chinese every second byte
+/// comes of the few hundred that begin its characters.
 pub(crate) fn unmarked_utf16(bytes: &[u8]) -> Option<&'static Encoding> {
+    /// An odd byte at the end of a longer text is half a character.
+    const MAY_BE_CUT: usize = 40;
     let head = &bytes[..bytes.len().min(4096)];
     let pairs = head.len() / 2;
-    if pairs < 2 || !bytes.len().is_multiple_of(2) {
+    if pairs < 2 || !bytes.len().is_multiple_of(2) && bytes.len() < MAY_BE_CUT {
         return None;
     }
     let nuls = |offset: usize| {
@@ -99,9 +133,72 @@ pub(crate) fn unmarked_utf16(bytes: &[u8]) -> Option<&'static Encoding> {
         Some(UTF_16LE)
     } else if even * 3 > pairs && odd * 20 < pairs {
         Some(UTF_16BE)
+    } else if std::str::from_utf8(head).is_err() {
+        [
+            (UTF_16LE, u16::from_le_bytes as fn([u8; 2]) -> u16),
+            (UTF_16BE, u16::from_be_bytes),
+        ]
+        .into_iter()
+        .find(|(_, read)| is_chinese_utf16(head, *read))
+        .map(|(encoding, _)| encoding)
     } else {
         None
     }
+}
+
+/// Whether nearly all pairs of bytes are characters of Chinese or Japanese text, and the bytes by
+/// themselves no text: two letters of ASCII are a Chinese character to UTF-16.
+fn is_chinese_utf16(head: &[u8], read: fn([u8; 2]) -> u16) -> bool {
+    let is_control = |b: &&u8| matches!(**b, 0..=8 | 0x0B | 0x0E..=0x1F | 0x7F);
+    let controls = head.iter().filter(is_control).count();
+    let units = head.chunks_exact(2).map(|pair| read([pair[0], pair[1]]));
+    let is_usual = |unit: &u16| {
+        matches!(unit, 0x4E00..=0x9FA5 | 0x3000..=0x30FF | 0xFF01..=0xFF65 | 0x2010..=0x2026 | 0x20..=0x7E)
+            || [0x09, 0x0A, 0x0D].contains(unit)
+    };
+    let (all, usual) = units.fold((0, 0), |(all, usual), unit| {
+        (all + 1, usual + usize::from(is_usual(&unit)))
+    });
+    all >= 4 && usual * 100 >= all * 97 && controls * 50 >= head.len()
+}
+
+/// Whether a text switches to Japanese by escape sequences: its bytes are all ASCII.
+fn is_iso_2022_jp(bytes: &[u8]) -> bool {
+    let switches = find(bytes, b"\x1B$B")
+        .or_else(|| find(bytes, b"\x1B$@"))
+        .is_some();
+    switches && bytes.is_ascii() && !ISO_2022_JP.decode_without_bom_handling(bytes).1
+}
+
+/// A text of UTF-8 with lines of another encoding between its own, as logs and joined files have them.
+fn mixed(bytes: &[u8]) -> Option<(String, Warning)> {
+    let lines = || bytes.split_inclusive(|b| *b == b'\n');
+    let is_foreign = |line: &&[u8]| std::str::from_utf8(line).is_err() && !is_damaged_utf8(line);
+    let is_own = |line: &[u8]| !line.is_ascii() && std::str::from_utf8(line).is_ok();
+    if !lines().any(is_own) {
+        return None;
+    }
+    let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
+    let mut foreign = 0;
+    for line in lines().filter(is_foreign) {
+        foreign += 1;
+        detector.feed(line, false);
+    }
+    let encoding = detector.guess(None, Utf8Detection::Deny);
+    let mut text = String::with_capacity(bytes.len());
+    for line in lines() {
+        if is_foreign(&line) {
+            let decoded = encoding.decode_without_bom_handling_and_without_replacement(line)?;
+            text.push_str(&decoded);
+        } else {
+            text.push_str(std::str::from_utf8(line).ok()?);
+        }
+    }
+    let fact = format!(
+        "{foreign} lines read as {} among lines of utf-8",
+        name_of(encoding)
+    );
+    Some((text, Warning::new(WarningKind::Guessed, fact)))
 }
 
 fn by(encoding: &'static Encoding, bytes: &[u8], warnings: &mut Vec<Warning>) -> String {
@@ -125,8 +222,35 @@ fn guessed(encoding: &'static Encoding) -> Warning {
 /// The likeliest encoding by the statistics of `chardetng`.
 fn guess(bytes: &[u8]) -> &'static Encoding {
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
-    detector.feed(bytes, true);
-    detector.guess(None, Utf8Detection::Deny)
+    // A character that is cut at the end is no argument against its encoding.
+    detector.feed(bytes, false);
+    let guess = detector.guess(None, Utf8Detection::Deny);
+    let is_sure = [GBK, BIG5, SHIFT_JIS, EUC_JP].contains(&guess);
+    by_sight(bytes).filter(|_| !is_sure).unwrap_or(guess)
+}
+
+/// The characters that a short Chinese text has most of: the 200 most frequent ones.
+const FREQUENT: &str = "的一是不了在人有我他这个们中来上大为和国地到以说时要就出会可也你对生能而子那得于着下自之年过发后作里用道行所然家种事成方多经么去法学如都同现当没动面起看定天分还进好小部其些主样理心她本前开但因只从想实日军者意无力它与长把机十民第公此已工使情明性知全三又关点正业外将两高间由问很最重并物手应战向头文体政美相见被利什二等产或新己制身果加西月话合回特代内信表化老给世位次度门任常先海通教";
+
+/// What a text of a few characters is to the eye, where these are too few for statistics of bytes.
+fn by_sight(bytes: &[u8]) -> Option<&'static Encoding> {
+    const MOST_BYTES: usize = 40;
+    if bytes.iter().filter(|b| !b.is_ascii()).count() > MOST_BYTES {
+        return None;
+    }
+    // At least a share of the characters beyond ASCII must be telling ones.
+    let shows = |encoding: &'static Encoding, share: usize, is_telling: fn(char) -> bool| {
+        let text = encoding.decode_without_bom_handling_and_without_replacement(bytes)?;
+        let characters = text.chars().filter(|c| !c.is_ascii());
+        let (all, telling) = characters.fold((0, 0), |(all, telling), c| {
+            (all + 1, telling + usize::from(is_telling(c)))
+        });
+        (telling * 100 >= all * share).then_some(encoding)
+    };
+    let is_hiragana = |c: char| ('\u{3041}'..='\u{3093}').contains(&c);
+    shows(GBK, 51, |c| FREQUENT.contains(c))
+        .or_else(|| shows(SHIFT_JIS, 20, is_hiragana))
+        .or_else(|| shows(EUC_JP, 20, is_hiragana))
 }
 
 /// Whether `bytes` are UTF-8 with some damage rather than another encoding: valid sequences of more
@@ -277,14 +401,130 @@ mod tests {
         assert_eq!(decode(b"a\r\nb\rc\n\r\nd", None).text, "a\nb\nc\n\nd");
     }
 
+    fn units(text: &str, of: fn(u16) -> [u8; 2]) -> Vec<u8> {
+        text.encode_utf16().flat_map(of).collect()
+    }
+
     #[test]
-    fn utf16_without_a_mark_is_seen_by_its_nul_bytes() {
-        let bytes: Vec<u8> = "The lighthouse keeper."
-            .encode_utf16()
-            .flat_map(u16::to_le_bytes)
-            .collect();
+    fn utf16_without_a_mark_is_seen_by_every_second_byte() {
+        for text in [
+            "The lighthouse keeper.",
+            CHINESE,
+            "短文，很短。",
+            "港口 Averill\n第一章\n",
+        ] {
+            let little = decode(&units(text, u16::to_le_bytes), None);
+            assert_eq!((&*little.text, &*little.encoding), (text, "utf-16le"));
+            let big = decode(&units(text, u16::to_be_bytes), None);
+            assert_eq!((&*big.text, &*big.encoding), (text, "utf-16be"));
+            assert_eq!(facts(&big), ["read as utf-16be"]);
+        }
+        let latin = "Die Größe der Hafenstraße überrascht: größer als früher.";
+        let (bytes, ..) = encoding_rs::WINDOWS_1252.encode(latin);
+        assert_eq!(decode(&bytes, None).text, latin);
+    }
+
+    /// Texts of every encoding that people still have, long and short.
+    const OLD: [(&str, &str); 20] = [
+        ("gb18030", "青岚水库的管理员在冬天记录了一百零五次暴雨。"),
+        ("gb18030", "本合同自签字之日起生效，一式两份。"),
+        ("gb18030", "港口时刻表"),
+        ("gb18030", "第一章 风暴\n管理员说：“今天没有船。”"),
+        ("gb18030", "票价：成人12元"),
+        ("gb18030", "你好"),
+        ("big5", "青嵐水庫的管理員在冬天記錄了一百三十一次暴雨。"),
+        ("big5", "會議紀錄：出席人員與決議事項"),
+        ("big5", "港口時刻表"),
+        ("shift_jis", "灯台守はその冬の嵐をすべて記録した。"),
+        ("shift_jis", "会議の議事録です"),
+        ("euc-jp", "灯台守はその冬の嵐をすべて記録した。"),
+        ("euc-kr", "등대지기는 그 겨울의 모든 폭풍을 기록했다."),
+        (
+            "windows-1252",
+            "Die Größe der Hafenstraße überraschte den Wärter sehr.",
+        ),
+        (
+            "windows-1252",
+            "Le gardien a noté chaque tempête de l’été dernier.",
+        ),
+        (
+            "windows-1251",
+            "Смотритель маяка записал все бури той зимы.",
+        ),
+        ("koi8-u", "Смотритель маяка записал все бури той зимы."),
+        (
+            "windows-1250",
+            "Strażnik latarni zapisał każdą burzę tej zimy i żałował.",
+        ),
+        (
+            "windows-1253",
+            "Ο φύλακας του φάρου κατέγραψε κάθε καταιγίδα.",
+        ),
+        ("windows-1255", "שומר המגדלור רשם כל סערה באותו חורף."),
+    ];
+
+    fn encoded(name: &str, text: &str) -> Vec<u8> {
+        let encoding = Encoding::for_label(name.as_bytes()).unwrap();
+        let (bytes, _, lost) = encoding.encode(text);
+        assert!(!lost, "{text}");
+        bytes.into_owned()
+    }
+
+    #[test]
+    fn texts_in_old_encodings_come_back_to_the_letter() {
+        for (name, text) in OLD {
+            let decoded = decode(&encoded(name, text), None);
+            assert_eq!((&*decoded.text, &*decoded.encoding), (text, name));
+            assert_eq!(facts(&decoded), [format!("read as {name}")]);
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_cut_inside_a_character_keeps_its_encoding_and_all_before() {
+        for (name, text) in OLD.into_iter().filter(|(_, text)| text.len() > 30) {
+            let bytes = encoded(name, text);
+            let cut = &bytes[..bytes.len() - 1];
+            let decoded = decode(cut, None);
+            assert_eq!(decoded.encoding, name, "{text}");
+            let kept = decoded.text.trim_end_matches('\u{FFFD}');
+            assert!(
+                text.starts_with(kept) && kept.len() + 5 > text.len(),
+                "{kept}"
+            );
+        }
+        let wide = units(&CHINESE.repeat(2), u16::to_le_bytes);
+        let decoded = decode(&wide[..wide.len() - 1], None);
+        assert_eq!(decoded.encoding, "utf-16le");
+        assert_eq!(
+            decoded.warnings.last().map(|w| w.kind),
+            Some(WarningKind::Lost)
+        );
+    }
+
+    #[test]
+    fn lines_of_another_encoding_among_lines_of_utf8_are_read_too() {
+        let foreign = encoded("gbk", "第二行是另一种编码写的。\n");
+        let bytes = [CHINESE.as_bytes(), b"\n", &foreign, "末行。\n".as_bytes()].concat();
         let decoded = decode(&bytes, None);
-        assert_eq!(decoded.text, "The lighthouse keeper.");
-        assert_eq!(facts(&decoded), ["read as utf-16le"]);
+        assert_eq!(
+            decoded.text,
+            format!("{CHINESE}\n第二行是另一种编码写的。\n末行。\n")
+        );
+        assert_eq!(
+            facts(&decoded),
+            ["1 lines read as gb18030 among lines of utf-8"]
+        );
+    }
+
+    #[test]
+    fn japanese_in_escape_sequences_and_declared_encodings_are_read() {
+        let text = "会議の議事録";
+        let (bytes, ..) = ISO_2022_JP.encode(text);
+        assert!(bytes.is_ascii());
+        assert_eq!(decode(&bytes, None).text, text);
+        let script = encoded("gbk", "# -*- coding: gbk -*-\nx = '票'\n");
+        let declared = declared_by_comment(&script);
+        assert_eq!(declared.map(Encoding::name), Some("GBK"));
+        assert!(decode(&script, declared).warnings.is_empty());
     }
 }

@@ -101,6 +101,11 @@ impl Flow {
         }
     }
 
+    /// How many blocks there are: the number of the next one to be begun.
+    pub(crate) fn blocks(&self) -> usize {
+        self.blocks.len()
+    }
+
     /// Length of the text so far: where a link begins that is written next.
     pub(crate) fn position(&self) -> usize {
         self.text.len()
@@ -129,7 +134,6 @@ impl Flow {
         self.pages.push((self.blocks.len(), number));
     }
 
-    #[allow(dead_code, reason = "the formats that use it join next")]
     /// Closes the open block; what follows belongs to the part `name`.
     pub(crate) fn part(&mut self, name: &str) {
         self.close();

@@ -3,7 +3,7 @@
 use file_format::FileFormat;
 use rag_core::Document;
 
-use crate::{error::Failure, html, markdown, nest::Input, pdf, plain};
+use crate::{code, data, error::Failure, html, markup, nest::Input, pdf};
 
 /// One kind of file.
 #[derive(Debug)]
@@ -54,27 +54,14 @@ pub(crate) static HTML: Format = Format {
     parser: Parser::Text(|_, text| Ok(html::read(&text))),
 };
 
-pub(crate) static MARKDOWN: Format = Format {
-    name: "Markdown",
-    media_type: "text/markdown",
-    magic: &[],
-    marks: None,
-    extensions: &["md", "markdown", "mdown", "mkd", "mkdn"],
-    parser: Parser::Text(|_, text| Ok(markdown::read(text))),
-};
-
-/// Every text that nothing else claims.
-pub(crate) static PLAIN: Format = Format {
-    name: "plain text",
-    media_type: "text/plain",
-    magic: &[],
-    marks: None,
-    extensions: &["txt", "text", "log"],
-    parser: Parser::Text(|_, text| Ok(plain::read(text))),
-};
-
-/// All of them; of two that recognise a file the same way, the earlier one reads it.
-pub(crate) static FORMATS: [&Format; 4] = [&PDF, &HTML, &MARKDOWN, &PLAIN];
+/// All formats, family by family; of two that recognise a file the same way, the earlier one reads it.
+pub(crate) fn all() -> impl Iterator<Item = &'static Format> {
+    [&PDF, &HTML]
+        .into_iter()
+        .chain(markup::FORMATS)
+        .chain(data::FORMATS)
+        .chain(code::formats())
+}
 
 #[cfg(test)]
 mod tests {
@@ -82,12 +69,12 @@ mod tests {
 
     #[test]
     fn no_extension_and_no_magic_number_is_claimed_twice() {
-        let mut extensions: Vec<_> = FORMATS.iter().flat_map(|f| f.extensions).collect();
+        let mut extensions: Vec<_> = all().flat_map(|f| f.extensions).collect();
         let count = extensions.len();
         extensions.sort_unstable();
         extensions.dedup();
         assert_eq!(extensions.len(), count);
-        let magic: Vec<_> = FORMATS.iter().flat_map(|f| f.magic).collect();
+        let magic: Vec<_> = all().flat_map(|f| f.magic).collect();
         let twice = |at: usize| magic[at + 1..].contains(&magic[at]);
         assert!(!(0..magic.len()).any(twice));
     }

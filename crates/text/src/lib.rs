@@ -25,12 +25,16 @@
 //! # Ok::<(), rag_core::Error>(())
 //! ```
 
-pub use reader::{MAX_FILE_BYTES, READ_RULES, Reader};
+pub use reader::{MAX_FILE_BYTES, READ_RULES, Reader, recognised};
+pub use recognise::ToldBy;
 pub use sentence::sentences;
 pub use split::{SPLIT_RULES, Sizes, split};
 pub use terms::terms;
 
 // Reading: a file's bytes to a document.
+mod blobs;
+mod code;
+mod data;
 mod decode;
 mod error;
 mod flow;
@@ -38,18 +42,23 @@ mod format;
 mod guard;
 mod html;
 mod language;
-mod markdown;
+mod lines;
+mod markup;
 mod nest;
 mod pdf;
-mod plain;
 mod reader;
 mod recognise;
 
 // Splitting: a document to its chunks.
+mod carve;
 mod cut;
+mod items;
 mod outline;
 mod sentence;
 mod split;
 
 // Measuring: what a text speaks of.
 mod terms;
+
+#[cfg(test)]
+mod golden;

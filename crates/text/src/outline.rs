@@ -2,9 +2,7 @@
 
 use std::ops::Range;
 
-use rag_core::{BlockKind, Document};
-
-use crate::markdown::heading_text;
+use rag_core::{Block, BlockKind, Document};
 
 /// A longer heading is left out of heading paths: it is a paragraph in large type.
 const MAX_HEADING_CHARS: usize = 200;
@@ -44,7 +42,7 @@ pub(crate) fn sections(document: &Document) -> Vec<Section> {
             level(at).filter(|level| at == first || *level > deepest && within_part(at))
         {
             path.leave(level);
-            let text = heading_text(blocks[at].span.slice(&document.text));
+            let text = heading_text(&blocks[at], &document.text);
             above.get_or_insert_with(|| path.names(&text));
             path.enter(level, text);
             deepest = level;
@@ -63,6 +61,15 @@ pub(crate) fn sections(document: &Document) -> Vec<Section> {
         });
     }
     sections
+}
+
+/// A heading's words on one line.
+fn heading_text(block: &Block, text: &str) -> String {
+    let words = match &block.label {
+        Some(label) => label,
+        None => block.span.slice(text),
+    };
+    words.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The title, the part and the headings that are open.
@@ -126,7 +133,7 @@ mod tests {
     use super::*;
 
     fn outline(text: &str) -> Vec<(usize, Vec<String>, Vec<String>)> {
-        let document = crate::markdown::read(text.to_owned());
+        let document = crate::Reader::new().read("a.md", text.as_bytes()).unwrap();
         sections(&document)
             .into_iter()
             .map(|section| (section.blocks.len(), section.above, section.within))

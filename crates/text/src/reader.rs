@@ -5,13 +5,15 @@ use std::{fs::File, io::Read as _, path::Path};
 use rag_core::{Document, Extractor, Result};
 
 use crate::{
-    decode::{declared_by_html, decode},
+    blobs,
+    decode::{declared_by_comment, declared_by_html, decode},
     error::Failure,
-    format::{Format, HTML, PLAIN, Parser},
+    format::{Format, HTML, Parser},
     guard::guarded,
     language::language_of,
+    markup::PLAIN,
     nest::{Input, Nest},
-    recognise::{HEAD_BYTES, by_text, described, extension_of, recognise},
+    recognise::{HEAD_BYTES, ToldBy, by_text, described, recognise, told},
 };
 
 /// Version of the reading rules. It changes with any change of what a file's text or blocks are.
@@ -20,7 +22,7 @@ pub const READ_RULES: &str = "text-2";
 /// Larger files are refused: 512 MiB. A text of that size takes several times as much memory.
 pub const MAX_FILE_BYTES: u64 = 512 * 1024 * 1024;
 
-/// Reads the files of all formats that [`crate::format::FORMATS`] lists.
+/// Reads the files of all formats that [`crate::format::all`] lists.
 ///
 /// What a file is, its content says first and its name second. A reader may be shared and used from any
 /// thread. It does not limit time or memory: a file that is not trusted is read in a process that can be
@@ -113,13 +115,26 @@ impl Extractor for Reader {
     }
 }
 
+/// What a file is taken for: media type, name for people, and what told it.
+///
+/// # Errors
+/// `Io` where the file can't be read, `Unsupported` where it is of no kind that is read.
+pub fn recognised(path: &Path) -> Result<(&'static str, &'static str, ToldBy)> {
+    let (format, by) = told(&name_of(path), &bytes_of(path)?)?;
+    Ok((format.media_type, format.name, by))
+}
+
 fn read_text(input: &Input<'_>, format: &'static Format) -> std::result::Result<Document, Failure> {
     let is_page = *format == HTML;
-    let declared = is_page.then(|| declared_by_html(input.bytes)).flatten();
+    let declared = if is_page || input.bytes.starts_with(b"<?xml") {
+        declared_by_html(input.bytes)
+    } else {
+        declared_by_comment(input.bytes)
+    };
     let decoded = decode(input.bytes, declared);
     // UTF-16 can be looked into only once it is decoded.
     let start = decoded.text.floor_char_boundary(HEAD_BYTES);
-    let format = match by_text(&extension_of(input.name), &decoded.text.as_bytes()[..start]) {
+    let format = match by_text(input.name, &decoded.text.as_bytes()[..start]) {
         told if *told == PLAIN => format,
         told => told,
     };
@@ -136,6 +151,7 @@ fn read_text(input: &Input<'_>, format: &'static Format) -> std::result::Result<
     if document.media_type.is_empty() {
         format.media_type.clone_into(&mut document.media_type);
     }
+    blobs::leave_out(&mut document);
     document.encoding.get_or_insert(decoded.encoding);
     document.warnings.splice(0..0, decoded.warnings);
     Ok(document)

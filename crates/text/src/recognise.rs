@@ -4,7 +4,8 @@ use file_format::FileFormat;
 
 use crate::{
     error::Failure,
-    format::{FORMATS, Format, PDF, PLAIN},
+    format::{self, Format, PDF},
+    markup::PLAIN,
 };
 
 /// So many bytes from the start decide what a file is.
@@ -30,7 +31,7 @@ pub(crate) fn recognise(name: &str, bytes: &[u8]) -> Result<&'static Format, Fai
         return Ok(&PDF);
     }
     let magic = magic_of(bytes);
-    if let Some(format) = FORMATS.iter().find(|format| format.magic.contains(&magic)) {
+    if let Some(format) = format::all().find(|format| format.magic.contains(&magic)) {
         return Ok(format);
     }
     let refused = |kind: String| Failure::Unsupported {
@@ -62,18 +63,46 @@ pub(crate) fn recognise(name: &str, bytes: &[u8]) -> Result<&'static Format, Fai
             cause: cause.to_owned(),
         });
     }
-    Ok(by_text(&extension, head))
+    Ok(by_text(name, head))
 }
 
-/// The format of a text: by what it starts with, then by its name; every other text is plain.
-pub(crate) fn by_text(extension: &str, text: &[u8]) -> &'static Format {
+/// What told the format of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ToldBy {
+    /// Its bytes: under any other name it would be the same.
+    Content,
+    /// The extension of its name.
+    Name,
+    /// It is text, and nothing claims it.
+    Text,
+}
+
+/// The format of the file `name` with these bytes, and what told it.
+pub(crate) fn told(name: &str, bytes: &[u8]) -> Result<(&'static Format, ToldBy), Failure> {
+    let format = recognise(name, bytes)?;
+    let by = match recognise("", bytes) {
+        Ok(nameless) if *nameless == *format && *format != PLAIN => ToldBy::Content,
+        _ if *format != PLAIN => ToldBy::Name,
+        _ if PLAIN.extensions.contains(&&*extension_of(name)) => ToldBy::Name,
+        _ => ToldBy::Text,
+    };
+    Ok((format, by))
+}
+
+/// The format of the text `name`: by what it starts with, then by its name; every other text is plain.
+pub(crate) fn by_text(name: &str, text: &[u8]) -> &'static Format {
     let text = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text);
-    let marked = |format: &&&Format| format.marks.is_some_and(|marks| marks(text));
-    let named = |format: &&&Format| format.extensions.contains(&extension);
-    let format = FORMATS.iter().find(marked);
-    format
-        .or_else(|| FORMATS.iter().find(named))
-        .unwrap_or(&&PLAIN)
+    // `Makefile` has no extension and is known all the same.
+    let extension = match extension_of(name) {
+        none if none.is_empty() => name.to_lowercase(),
+        extension => extension,
+    };
+    let marked = |format: &&Format| format.marks.is_some_and(|marks| marks(text));
+    let named = |format: &&Format| format.extensions.contains(&&*extension);
+    format::all()
+        .find(marked)
+        .or_else(|| format::all().find(named))
+        .unwrap_or(&PLAIN)
 }
 
 /// What the magic numbers say; of containers, what they hold.
@@ -130,10 +159,20 @@ fn control_share(head: &[u8]) -> f64 {
 mod tests {
     use super::*;
 
-    use crate::format::{HTML, MARKDOWN};
+    use crate::{format::HTML, markup::MARKDOWN};
 
     fn kind(name: &str, bytes: &[u8]) -> Option<&'static Format> {
         recognise(name, bytes).ok()
+    }
+
+    #[test]
+    fn it_is_known_what_told_the_format() {
+        let by = |name, bytes: &[u8]| told(name, bytes).unwrap().1;
+        assert_eq!(by("a.pdf", b"%PDF-1.4"), ToldBy::Content);
+        assert_eq!(by("a.txt", b"<!doctype html><p>x"), ToldBy::Content);
+        assert_eq!(by("a.html", b"<p>x"), ToldBy::Name);
+        assert_eq!(by("a.TXT", b"x"), ToldBy::Name);
+        assert_eq!(by("README", b"x"), ToldBy::Text);
     }
 
     #[test]
@@ -154,7 +193,7 @@ mod tests {
         assert_eq!(kind("a.htm", b"<p>x"), Some(&HTML));
         assert_eq!(kind("README", b"x"), Some(&PLAIN));
         assert_eq!(kind("a.md", b"<headline> is no page"), Some(&MARKDOWN));
-        assert_eq!(kind("server.conf", b"port = 80\n"), Some(&PLAIN));
+        assert_eq!(kind("server.options", b"port = 80\n"), Some(&PLAIN));
     }
 
     #[test]

@@ -102,7 +102,7 @@ struct Scan<'a> {
 impl Scan<'_> {
     /// Ends the sentence before `end`; returns `end`.
     fn end(&mut self, end: usize) -> usize {
-        let span = crate::plain::trimmed(self.text, Span::new(self.start, end));
+        let span = crate::lines::trimmed(self.text, Span::new(self.start, end));
         if !span.is_empty() {
             self.found.push(span);
         }

@@ -8,7 +8,7 @@
 use rag_core::{Chunk, Document, Lines, Span, TokenCounter, chunk::in_context};
 
 use crate::{
-    cut::{Cutter, Place, Unit},
+    cut::{Cutter, Place, Unit, Units},
     outline::{Section, sections},
 };
 
@@ -71,8 +71,16 @@ pub fn split(document: &Document, sizes: Sizes, counter: &dyn TokenCounter) -> V
         line_starts: line_starts(document),
         chunks: Vec::new(),
     };
-    for group in groups {
-        writer.write(&group.units, &group.path);
+    for Group {
+        units, path, items, ..
+    } in groups
+    {
+        let path = if items.is_empty() {
+            path
+        } else {
+            writer.packer.fitting(&[path, items].concat()).0
+        };
+        writer.write(&units, &path);
     }
     writer.chunks
 }
@@ -82,15 +90,18 @@ pub fn split(document: &Document, sizes: Sizes, counter: &dyn TokenCounter) -> V
 struct Group {
     units: Vec<Unit>,
     path: Vec<String>,
+    /// Names of the items of code or data that are around all units, below the path.
+    items: Vec<String>,
     /// Size of path and units, in tokens; the sum is never less than the whole by much.
     tokens: usize,
 }
 
 impl Group {
-    fn new(path: Vec<String>, path_tokens: usize) -> Self {
+    fn new(path: Vec<String>, items: Vec<String>, path_tokens: usize) -> Self {
         Self {
             units: Vec::new(),
             path,
+            items,
             tokens: path_tokens,
         }
     }
@@ -113,15 +124,19 @@ impl Group {
     fn absorb(&mut self, next: Self) {
         self.tokens += next.units.iter().map(|unit| unit.tokens).sum::<usize>();
         self.units.extend(next.units);
-        let common = self
-            .path
-            .iter()
-            .zip(&next.path)
-            .take_while(|(a, b)| a == b)
-            .count();
         // A group that starts with its section's heading has that heading's path, which is shorter.
+        let common = in_common(&self.path, &next.path);
+        if common < self.path.len() {
+            self.items.clear();
+        }
         self.path.truncate(common);
+        self.items.truncate(in_common(&self.items, &next.items));
     }
+}
+
+/// How many names two paths share from the start.
+fn in_common(one: &[String], other: &[String]) -> usize {
+    one.iter().zip(other).take_while(|(a, b)| a == b).count()
 }
 
 struct Packer<'a> {
@@ -139,9 +154,9 @@ impl Packer<'_> {
     fn pack(&mut self, section: &Section) -> Vec<Group> {
         let (above, above_tokens) = self.fitting(&section.above);
         let (within, within_tokens) = self.fitting(&section.within);
-        let units = self.units(section, above_tokens, within_tokens);
+        let Units { list, paths } = self.units(section, above_tokens, within_tokens);
         let mut groups: Vec<Group> = Vec::new();
-        for unit in units {
+        for unit in list {
             let joins = groups.last().is_some_and(|group| {
                 let size = group.tokens + unit.tokens;
                 let limit = if group.is_heading_only() {
@@ -149,16 +164,25 @@ impl Packer<'_> {
                 } else {
                     self.sizes.target
                 };
-                group.place() == Some(unit.place) && size <= limit
+                let goes_on = !unit.parted || group.tokens < self.sizes.crumb();
+                group.place() == Some(unit.place) && size <= limit && goes_on
             });
+            let items = &paths[unit.within];
             if !joins {
-                groups.push(if groups.is_empty() {
-                    Group::new(above.clone(), above_tokens)
+                let (path, tokens) = if groups.is_empty() {
+                    (above.clone(), above_tokens)
                 } else {
-                    Group::new(within.clone(), within_tokens)
-                });
+                    (within.clone(), within_tokens)
+                };
+                let tokens = if items.is_empty() {
+                    tokens
+                } else {
+                    self.fitting(&[&path[..], items].concat()).1
+                };
+                groups.push(Group::new(path, items.clone(), tokens));
             }
             if let Some(group) = groups.last_mut() {
+                group.items.truncate(in_common(&group.items, items));
                 group.push(unit);
             }
         }
@@ -166,23 +190,22 @@ impl Packer<'_> {
     }
 
     /// The section's blocks as units, each small enough for a chunk with its headings.
-    fn units(&self, section: &Section, above: usize, within: usize) -> Vec<Unit> {
+    fn units(&self, section: &Section, above: usize, within: usize) -> Units {
         let blocks = &self.cutter.document.blocks[section.blocks.clone()];
         let (own, rest) = blocks.split_at(section.own_headings);
         let max = self.sizes.max;
-        let mut units: Vec<Unit> = own
-            .iter()
-            .filter_map(|block| self.cutter.whole(block))
-            .collect();
-        let own_tokens: usize = units.iter().map(|unit| unit.tokens).sum();
+        let mut units = Units::default();
+        let whole = own.iter().filter_map(|block| self.cutter.whole(block));
+        units.list.extend(whole);
+        let own_tokens: usize = units.list.iter().map(|unit| unit.tokens).sum();
         let cap = if own_tokens + above <= max / 2 {
-            for unit in &mut units {
+            for unit in &mut units.list {
                 unit.is_heading = true;
             }
             max - within.max(above + own_tokens)
         } else {
             // Headings this large are text.
-            units.clear();
+            units.list.clear();
             let cap = max - within.max(above);
             for block in own {
                 self.cutter.units(block, cap, &mut units);

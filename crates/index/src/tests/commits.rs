@@ -7,8 +7,8 @@ use crate::{Batch, SourceRows, Store};
 
 fn drop_of(names: &[&str]) -> Batch {
     Batch {
-        put: vec![],
         drop: names.iter().map(|name| key(name)).collect(),
+        ..Batch::default()
     }
 }
 
@@ -58,7 +58,7 @@ fn every_field_comes_back_as_it_went_in() {
     let hashes = ["text-7-1".to_owned(), "unknown".to_owned()];
     let known = store.vectors(&hashes).unwrap();
     assert_eq!(known.len(), 1);
-    assert_eq!(known["text-7-1"], vector(7001));
+    assert_eq!(known["text-7-1"][..], vector(7001));
 }
 
 #[test]
@@ -87,6 +87,7 @@ fn a_batch_is_one_commit() {
     let batch = Batch {
         put: vec![source("a", 3, &["4"]), source("c", 4, &["5", "6"])],
         drop: vec![key("b")],
+        ..Batch::default()
     };
     store.commit(batch).unwrap();
     assert_eq!(store.counts().unwrap().versions, before + 1);
@@ -189,6 +190,7 @@ fn a_source_moves_with_its_vectors() {
     let batch = Batch {
         put: vec![rows],
         drop: vec![key("old")],
+        ..Batch::default()
     };
     store.commit(batch).unwrap();
     let found = store.search_vector(&vector(1001), 5).unwrap();
@@ -199,6 +201,71 @@ fn a_source_moves_with_its_vectors() {
             .iter()
             .all(|found| found.source.path == "new place.md")
     );
+}
+
+#[test]
+fn a_head_alone_changes_what_is_known_of_a_source_and_none_of_its_chunks() {
+    let (_home, store) = store();
+    let rows = source("a", 1, &["apple", "pear"]);
+    store
+        .commit(put([rows.clone(), source("b", 2, &["banana"])]))
+        .unwrap();
+    let before = store.counts().unwrap().versions;
+    let mut changed = rows.clone();
+    changed.state.modified_ns = 99;
+    changed.state.outcome = Outcome::Failed;
+    changed.state.reason = Some("can't be read: no permission".into());
+    let mut fresh = source("never seen", 3, &[]).state;
+    fresh.outcome = Outcome::Failed;
+    store
+        .commit(Batch {
+            heads: vec![changed.state.clone(), fresh.clone()],
+            ..Batch::default()
+        })
+        .unwrap();
+    assert_eq!(store.counts().unwrap().versions, before + 1);
+    assert_eq!(store.rows(&[key("a")]).unwrap(), [changed]);
+    assert_eq!(best(&store, "pear").unwrap(), "a");
+    assert_eq!(store.sources().unwrap()[2], fresh);
+    // A source that began as a head alone is a source like any other.
+    store
+        .commit(put([source("never seen", 4, &["cherry"])]))
+        .unwrap();
+    let counts = store.counts().unwrap();
+    assert_eq!((counts.sources, counts.chunks), (3, 4));
+}
+
+#[test]
+fn a_source_too_large_for_one_piece_of_rows_is_still_one_commit() {
+    let (_home, store) = store();
+    let before = store.counts().unwrap().versions;
+    let long = "many words ".repeat(1 << 20); // 11 MiB, in pieces of 16
+    store
+        .commit(put([source("large", 1, &[&long, &long, &long])]))
+        .unwrap();
+    let counts = store.counts().unwrap();
+    assert_eq!((counts.chunks, counts.versions), (3, before + 1));
+    let chunks = store.chunks_of(&key("large"), 0, 9).unwrap();
+    assert!(chunks.iter().all(|chunk| chunk.text == long));
+}
+
+#[test]
+fn vectors_are_known_from_the_commit_that_brings_them_to_the_one_that_takes_the_last_away() {
+    let (home, store) = store();
+    let hash = ["text-1-0".to_owned()];
+    assert!(store.vectors(&hash).unwrap().is_empty());
+    store.commit(put([source("a", 1, &["apple"])])).unwrap();
+    assert_eq!(store.vectors(&hash).unwrap()["text-1-0"][..], vector(1000));
+    let mut copy = source("copy", 1, &["apple"]);
+    copy.chunks[0].chunk.tokens = 4;
+    store.commit(put([copy])).unwrap();
+    store.commit(drop_of(&["a"])).unwrap();
+    assert_eq!(store.vectors(&hash).unwrap().len(), 1);
+    drop(store);
+    let store = Store::open_writer(&home.path().join("kb")).unwrap();
+    assert_eq!(store.vectors(&hash).unwrap().len(), 1);
+    store.commit(drop_of(&["copy"])).unwrap();
+    assert!(store.vectors(&hash).unwrap().is_empty());
 }
 
 #[test]
@@ -214,13 +281,26 @@ fn a_source_without_chunks_is_listed() {
 fn what_does_not_fit_is_refused_and_nothing_is_written() {
     let (_home, store) = store();
     let mut short = source("a", 1, &["text"]);
-    short.chunks[0].vector.pop();
+    short.chunks[0].vector = vector(1)[1..].into();
     let mut miscounted = source("a", 1, &["text"]);
     miscounted.state.chunks = 2;
     let mut repeated = source("a", 1, &["text", "text"]);
     repeated.chunks[1].chunk.ordinal = 0;
+    let mut endless = source("a", 1, &["text"]);
+    endless.chunks[0].chunk.text = "a".repeat(17 << 20);
+    let headed = Batch {
+        heads: vec![source("a", 1, &[]).state],
+        ..put([source("a", 1, &["text"])])
+    };
     let twice = [source("a", 1, &["text"]), source("a", 2, &["text"])];
-    let bad = [put([short]), put([miscounted]), put([repeated]), put(twice)];
+    let bad = [
+        put([short]),
+        put([miscounted]),
+        put([repeated]),
+        put([endless]),
+        headed,
+        put(twice),
+    ];
     for batch in bad {
         let error = store.commit(batch).unwrap_err();
         assert_eq!(error.code, Code::Internal);

@@ -96,10 +96,10 @@ fn traditional_and_simplified_find_each_other() {
     ];
     before_and_after_indexing(&sources, |store| {
         for query in ["資料庫裡的發票", "數據庫", "發票和郵件", "後臺"] {
-            assert_eq!(best(store, query), Some(key("simplified")), "{query}");
+            assert_eq!(best(store, query), Some(key("simplified").0), "{query}");
         }
         for query in ["台风过后", "软体公司员工", "网路津贴"] {
-            assert_eq!(best(store, query), Some(key("traditional")), "{query}");
+            assert_eq!(best(store, query), Some(key("traditional").0), "{query}");
         }
     });
 }

@@ -79,7 +79,7 @@ fn source(name: &str, seed: usize, texts: &[&str]) -> SourceRows {
             ..Chunk::default()
         },
         text_hash: format!("text-{seed}-{place}"),
-        vector: vector(seed * 1000 + place),
+        vector: vector(seed * 1000 + place).into(),
     };
     let chunks = texts.iter().enumerate().map(chunk).collect();
     SourceRows { state, chunks }
@@ -88,7 +88,7 @@ fn source(name: &str, seed: usize, texts: &[&str]) -> SourceRows {
 fn put(rows: impl IntoIterator<Item = SourceRows>) -> Batch {
     Batch {
         put: rows.into_iter().collect(),
-        drop: vec![],
+        ..Batch::default()
     }
 }
 

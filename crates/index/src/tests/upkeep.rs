@@ -1,5 +1,8 @@
 //! Upkeep changes how fast things are found, not what is found.
 
+use std::path::Path;
+use std::time::Duration;
+
 use super::{best, key, put, source, store, vector};
 use crate::{Batch, SourceRows, Store, Upkeep};
 
@@ -67,6 +70,75 @@ fn deleted_rows_are_cleared_away_once_they_pile_up() {
 }
 
 #[test]
+fn a_hundred_rounds_of_changes_leave_a_store_that_is_no_larger_for_them() {
+    let (_home, mut store) = store();
+    store.kept = Duration::ZERO;
+    commit_in_batches(&store, &many(40), 40);
+    store.maintain(Upkeep::AfterIngest).unwrap();
+    let mut early = None;
+    for round in 0..100 {
+        let texts: Vec<String> = (0..20)
+            .map(|n| format!("round{round} word{n} shared"))
+            .collect();
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let changed = (0..3).map(|n| (7 * round + n) % 40);
+        let changed = changed.map(|n| source(&format!("source-{n}"), 1000 * round + n, &texts));
+        store.commit(put(changed)).unwrap();
+        store.maintain(Upkeep::AfterIngest).unwrap();
+        let counts = store.counts().unwrap();
+        assert_eq!((counts.sources, counts.chunks), (40, 800), "{round}");
+        assert_eq!(counts.unindexed_rows, 0, "{round}");
+        assert!(counts.fragments <= 20, "{round}: {counts:?}");
+        assert!(counts.versions <= 4, "{round}: {counts:?}");
+        if round < 30 {
+            early = early.max(Some(counts.bytes));
+        }
+        assert!(
+            Some(counts.bytes) <= early.map(|bytes| bytes * 3 / 2),
+            "{round}: {counts:?}"
+        );
+    }
+}
+
+#[test]
+fn what_is_forgotten_leaves_the_disk_at_once() {
+    let (home, store) = store();
+    commit_in_batches(&store, &many(10), 5);
+    let secret = source("secret", 777, &["the password is quokkafeather"]);
+    store
+        .commit(put([secret, source("other", 5, &["plain text"])]))
+        .unwrap();
+    store.maintain(Upkeep::AfterIngest).unwrap();
+    store
+        .commit(Batch {
+            drop: vec![key("secret")],
+            ..Batch::default()
+        })
+        .unwrap();
+    // This is what the test is about: a dropped text is not found, and is still there.
+    assert_eq!(best(&store, "quokkafeather"), None);
+    assert!(is_on_disk(home.path(), b"quokkafeather"));
+    store.maintain(Upkeep::Forget).unwrap();
+    assert!(!is_on_disk(home.path(), b"quokkafeather"));
+    assert_eq!(store.counts().unwrap().versions, 1);
+    assert_eq!(best(&store, "plain").unwrap(), "other");
+    assert_eq!(store.search_words("word7", 200).unwrap().len(), 10);
+    assert_eq!(store.counts().unwrap().unindexed_rows, 0);
+}
+
+/// Whether a file below `dir` holds these bytes.
+fn is_on_disk(dir: &Path, bytes: &[u8]) -> bool {
+    std::fs::read_dir(dir).unwrap().any(|entry| {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            return is_on_disk(&path, bytes);
+        }
+        let held = std::fs::read(path).unwrap();
+        held.windows(bytes.len()).any(|window| window == bytes)
+    })
+}
+
+#[test]
 fn a_large_store_gets_a_vector_index_that_finds_the_same() {
     let (_home, mut store) = store();
     commit_in_batches(&store, &many(50), 50);
@@ -94,8 +166,8 @@ fn a_large_store_gets_a_vector_index_that_finds_the_same() {
         .unwrap();
     store
         .commit(Batch {
-            put: vec![],
             drop: vec![key("source-2")],
+            ..Batch::default()
         })
         .unwrap();
     for _ in 0..2 {

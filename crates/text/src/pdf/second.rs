@@ -9,7 +9,7 @@ use super::{
     draft::{Draft, DraftBlock},
     voice::{Refusal, Voice},
 };
-use crate::{guard::guarded, plain::paragraphs};
+use crate::{guard::guarded, lines::paragraphs};
 
 /// A file opened by `pdf-extract`; its pages are read when asked for.
 pub(crate) struct Second {

@@ -1,14 +1,19 @@
-//! Markdown: the file's own text with its blocks, as `CommonMark` (with tables, footnotes and front
-//! matter) sees them.
+//! Markdown: the file's own text with its blocks, as `CommonMark` (with tables, footnotes, wiki links
+//! and front matter) sees them.
 //!
 //! A block covers its marks too (`## `, `- `, `| a |`): what is quoted stands in the file like that.
+//! Notes of Obsidian and Logseq are Markdown with their own marks: `[[links]]`, `title:: x`.
 
 use std::ops::Range;
 
-use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
-use rag_core::{Block, BlockKind, Document, Span};
+use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, Options, Parser, Tag, TagEnd};
+use rag_core::{Block, BlockKind, Document, Link, Span};
 
-use crate::plain::trimmed;
+use super::front::Front;
+use crate::{
+    code,
+    lines::{lines, trimmed},
+};
 
 /// The document of a decoded Markdown text.
 pub(crate) fn read(text: String) -> Document {
@@ -16,26 +21,52 @@ pub(crate) fn read(text: String) -> Document {
     let options = Options::ENABLE_TABLES
         | Options::ENABLE_FOOTNOTES
         | Options::ENABLE_YAML_STYLE_METADATA_BLOCKS
-        | Options::ENABLE_PLUSES_DELIMITED_METADATA_BLOCKS;
+        | Options::ENABLE_PLUSES_DELIMITED_METADATA_BLOCKS
+        | Options::ENABLE_WIKILINKS;
     for (event, range) in Parser::new_ext(&text, options).into_offset_iter() {
         outline.see(event, range, &text);
     }
-    let blocks = without_overlap(&text, outline.blocks);
-    let title = outline
+    let front = outline
         .front_matter
-        .and_then(|span| front_matter_title(span.slice(&text)))
-        .or_else(|| first_heading(&text, &blocks));
+        .map(|span| Front::read(&text, span))
+        .or_else(|| page_properties(&text))
+        .unwrap_or_default();
+    let told = front.told.into_iter();
+    let told = told.map(|span| Block::new(BlockKind::Paragraph, span));
+    let blocks = told.chain(outline.blocks).collect();
+    let mut blocks = without_overlap(&text, blocks);
+    for block in &mut blocks {
+        if matches!(block.kind, BlockKind::Heading(_)) {
+            block.label = Some(heading_text(block.span.slice(&text)));
+        }
+    }
+    outline.links.sort_by_key(|link| link.span.start);
     Document {
-        title,
+        title: front.title.or_else(|| first_heading(&blocks)),
+        date: front.date,
         blocks,
+        links: outline.links,
         text,
         lines_are_source_lines: true,
         ..Document::default()
     }
 }
 
+/// What a page of Logseq says of itself in its first lines: `title:: x`, `tags:: a, b`.
+fn page_properties(text: &str) -> Option<Front> {
+    let properties = lines(text).take_while(|line| {
+        let key = line.text.split_once(":: ").map(|(key, _)| key);
+        key.is_some_and(|key| key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'))
+    });
+    let end = properties.last()?.span.end;
+    let front = Front::read(text, Span::new(0, end));
+    // These lines are a paragraph as it is.
+    let told = Vec::new();
+    Some(Front { told, ..front })
+}
+
 /// A heading's own words: without its marks, its underline and the marks of emphasis.
-pub(crate) fn heading_text(block: &str) -> String {
+fn heading_text(block: &str) -> String {
     let mut lines = block.lines();
     let first = lines.next().unwrap_or_default();
     let is_underline = |line: &&str| {
@@ -67,6 +98,7 @@ pub(crate) fn heading_text(block: &str) -> String {
 #[derive(Default)]
 struct Outline {
     blocks: Vec<Block>,
+    links: Vec<Link>,
     front_matter: Option<Span>,
     in_front_matter: bool,
     /// The list items around the current event, outermost first.
@@ -94,11 +126,26 @@ impl Outline {
             }
             Event::End(TagEnd::MetadataBlock(_)) => self.in_front_matter = false,
             _ if self.in_front_matter => {}
-            Event::Start(tag) => self.enter(&tag, &range, text),
+            Event::Start(tag) => {
+                if let Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. } = &tag {
+                    self.point(dest_url, &range);
+                }
+                self.enter(&tag, &range, text);
+            }
             Event::End(tag) => self.leave(tag),
             Event::Rule => {}
             _ if self.inside_leaf == 0 => self.words(range.end),
             _ => {}
+        }
+    }
+
+    /// Collects a link with its words. A picture that is written into its link is none.
+    fn point(&mut self, target: &str, range: &Range<usize>) {
+        if !target.is_empty() && !target.starts_with(['#']) && !target.starts_with("data:") {
+            self.links.push(Link {
+                span: Span::new(range.start, range.end),
+                target: target.to_owned(),
+            });
         }
     }
 
@@ -147,7 +194,12 @@ impl Outline {
                 span.start = item.start;
             }
         }
-        self.blocks.push(Block::new(kind, span));
+        let label = match tag {
+            Tag::CodeBlock(CodeBlockKind::Fenced(told)) => code::label_of(told),
+            _ => None,
+        };
+        let block = Block::new(kind, span);
+        self.blocks.push(Block { label, ..block });
     }
 
     fn leave(&mut self, tag: TagEnd) {
@@ -190,6 +242,14 @@ fn depth(level: HeadingLevel) -> u8 {
 
 /// Whether anything but tags and comments stands in a block of HTML.
 fn has_words(html: &str) -> bool {
+    let start = html.trim_start().as_bytes();
+    let is_silent = |tag: &&str| {
+        let name = start.get(1..=tag.len());
+        name.is_some_and(|name| name.eq_ignore_ascii_case(tag.as_bytes()))
+    };
+    if ["script", "style"].iter().any(is_silent) {
+        return false;
+    }
     let mut rest = html;
     loop {
         let (before, after) = rest.split_once('<').unwrap_or((rest, ""));
@@ -222,25 +282,10 @@ fn without_overlap(text: &str, mut blocks: Vec<Block>) -> Vec<Block> {
     blocks
 }
 
-/// The value of a top-level `title` in YAML (`title: x`) or TOML (`title = "x"`).
-fn front_matter_title(front: &str) -> Option<String> {
-    let value = front.lines().find_map(|line| {
-        let rest = line.strip_prefix("title")?.trim_start();
-        rest.strip_prefix(':').or_else(|| rest.strip_prefix('='))
-    })?;
-    let value = value.trim();
-    let unquoted = ['"', '\'']
-        .into_iter()
-        .find_map(|quote| value.strip_prefix(quote)?.strip_suffix(quote))
-        .unwrap_or(value);
-    (!unquoted.trim().is_empty()).then(|| unquoted.trim().to_owned())
-}
-
-fn first_heading(text: &str, blocks: &[Block]) -> Option<String> {
-    let block = blocks
-        .iter()
-        .find(|block| block.kind == BlockKind::Heading(1))?;
-    Some(heading_text(block.span.slice(text))).filter(|title| !title.is_empty())
+fn first_heading(blocks: &[Block]) -> Option<String> {
+    let is_first = |block: &&Block| block.kind == BlockKind::Heading(1);
+    let label = blocks.iter().find(is_first)?.label.clone();
+    label.filter(|title| !title.is_empty())
 }
 
 #[cfg(test)]
@@ -291,11 +336,20 @@ mod tests {
     }
 
     #[test]
-    fn front_matter_gives_the_title_and_is_no_block() {
-        let text = "---\ntitle: \"年度报告\"\ntags: [a]\n---\n\n# Other\n\nText.\n";
+    fn front_matter_gives_title_and_date_and_its_tags_are_a_block() {
+        let text =
+            "---\ntitle: \"年度报告\"\ndate: 2026-11-21\ntags: [a]\n---\n\n# Other\n\nText.\n";
         let document = read(text.to_owned());
         assert_eq!(document.title.as_deref(), Some("年度报告"));
-        assert_eq!(document.blocks.len(), 2);
+        assert_eq!(document.date.as_deref(), Some("2026-11-21"));
+        assert_eq!(
+            parts(text),
+            [
+                part(BlockKind::Paragraph, "tags: [a]"),
+                part(BlockKind::Heading(1), "# Other"),
+                part(BlockKind::Paragraph, "Text."),
+            ]
+        );
         let toml = read("+++\ntitle = 'Guide'\n+++\nText.\n".to_owned());
         assert_eq!(toml.title.as_deref(), Some("Guide"));
     }
@@ -313,9 +367,39 @@ mod tests {
     }
 
     #[test]
+    fn notes_have_wiki_links_and_properties() {
+        let text = "title:: Storms\ntags:: sea, port\n\n- see [[Port Averill|the port]] and ![[chart.png]]\n- [site](https://example.org/) [here](#x)\n";
+        let document = read(text.to_owned());
+        assert_eq!(document.title.as_deref(), Some("Storms"));
+        assert_eq!(parts(text)[0].1, "title:: Storms\ntags:: sea, port");
+        let links: Vec<(&str, &str)> = document
+            .links
+            .iter()
+            .map(|link| (link.span.slice(text), link.target.as_str()))
+            .collect();
+        assert_eq!(
+            links,
+            [
+                ("[[Port Averill|the port]]", "Port Averill"),
+                ("![[chart.png]]", "chart.png"),
+                ("[site](https://example.org/)", "https://example.org/"),
+            ]
+        );
+    }
+
+    #[test]
+    fn code_knows_its_language() {
+        let document = read("```rs,ignore\nfn x() {}\n```\n\n    indented\n".to_owned());
+        let labels: Vec<_> = document.blocks.iter().map(|b| b.label.as_deref()).collect();
+        assert_eq!(labels, [Some("rust"), None]);
+    }
+
+    #[test]
     fn html_without_words_is_no_block() {
         assert_eq!(
-            parts("<!-- a comment -->\n\n<img src=\"x\">\n\n<p>Words</p>\n"),
+            parts(
+                "<!-- a comment -->\n\n<img src=\"x\">\n\n<style>\np { color: red }\n</style>\n\n<p>Words</p>\n"
+            ),
             [part(BlockKind::Paragraph, "<p>Words</p>")]
         );
     }

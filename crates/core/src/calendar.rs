@@ -1,0 +1,76 @@
+//! The calendar: days and seconds since 1970 as people write them, in UTC.
+
+/// A time of the Gregorian calendar, in UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    pub year: u64,
+    /// 1 to 12.
+    pub month: u64,
+    /// 1 to 31.
+    pub day: u64,
+    pub hour: u64,
+    pub minute: u64,
+    pub second: u64,
+    /// Days since Sunday: 0 to 6.
+    pub weekday: u64,
+}
+
+impl Moment {
+    /// So many seconds after the beginning of 1970. The arithmetic is Howard Hinnant's
+    /// `civil_from_days` (<https://howardhinnant.github.io/date_algorithms.html>).
+    #[must_use]
+    pub fn at(seconds: u64) -> Self {
+        let (days, rest) = (seconds / 86_400, seconds % 86_400);
+        let shifted = days + 719_468; // days after 1 March of year 0
+        let (era, of_era) = (shifted / 146_097, shifted % 146_097);
+        let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+        let of_year = of_era - (365 * year + year / 4 - year / 100);
+        // Months are counted from March, so that a leap day is the last of the year.
+        let march = (5 * of_year + 2) / 153;
+        let month = if march < 10 { march + 3 } else { march - 9 };
+        Self {
+            year: era * 400 + year + u64::from(month <= 2),
+            month,
+            day: of_year - (153 * march + 2) / 5 + 1,
+            hour: rest / 3_600,
+            minute: rest / 60 % 60,
+            second: rest % 60,
+            weekday: (days + 4) % 7, // 1 January 1970 was a Thursday
+        }
+    }
+
+    /// As RFC 3339 has it, to the second.
+    #[must_use]
+    pub fn rfc3339(self) -> String {
+        let Self {
+            year,
+            month,
+            day,
+            hour,
+            minute,
+            second,
+            ..
+        } = self;
+        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_right_around_leap_days_and_turns_of_the_year() {
+        for (seconds, expected, weekday) in [
+            (0, "1970-01-01T00:00:00Z", 4),
+            (951_782_399, "2000-02-28T23:59:59Z", 1),
+            (951_782_400, "2000-02-29T00:00:00Z", 2),
+            (951_827_696, "2000-02-29T12:34:56Z", 2),
+            (1_735_689_599, "2024-12-31T23:59:59Z", 2),
+            (1_795_243_200, "2026-11-21T06:40:00Z", 6),
+        ] {
+            let moment = Moment::at(seconds);
+            assert_eq!((&*moment.rfc3339(), moment.weekday), (expected, weekday));
+        }
+    }
+}
