@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help build demo test unit bench models lint clean-demo need-tools need-protoc own-cache
+.PHONY: help build demo test unit bench fuzz models lint clean-demo need-tools need-protoc own-cache
 
 # Outside the clone, so that a second clone builds in seconds.
 CARGO_TARGET_DIR ?= $(HOME)/.cache/rag/target
@@ -75,6 +75,24 @@ unit: need-tools need-protoc own-cache ## unit tests alone, for quick turns: mak
 bench: models ## measure splitting and the models on this machine
 	cargo bench --profile dev --bench pure --locked
 	"$(RAG)" bench --json
+
+# Hostile bytes for FUZZ_SECONDS, beginning with the fixtures. What libFuzzer needs of the compiler is what
+# cargo-fuzz passes; the sanitizers, which need a nightly one, are left out: no unsafe code is ours.
+FUZZ_SECONDS ?= 600
+FUZZ_FLAGS := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+  -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
+  -Cllvm-args=-sanitizer-coverage-trace-compares --cfg fuzzing -Ccodegen-units=1
+FUZZ := $(CARGO_TARGET_DIR)/fuzz
+
+fuzz: need-tools ## read hostile bytes for ten minutes (FUZZ_SECONDS=600)
+	cd crates/text/fuzz && RUSTFLAGS="$(FUZZ_FLAGS)" CARGO_TARGET_DIR="$(FUZZ)" cargo build --release
+	@mkdir -p "$(FUZZ)/corpus" "$(FUZZ)/artifacts"; \
+	find fixtures -type f | while IFS= read -r file; do \
+	  name=$$(basename "$$file"); \
+	  { printf '%s\n' "$$name"; cat "$$file"; } >"$(FUZZ)/corpus/seed-$$(echo "$$file" | cksum | tr ' ' -)"; \
+	done
+	cd "$(FUZZ)" && release/read -max_total_time=$(FUZZ_SECONDS) -timeout=20 -rss_limit_mb=4096 \
+	  -max_len=65536 -print_final_stats=1 -artifact_prefix=artifacts/ corpus
 
 clean-demo: build ## forget what `make demo` ingested
 	$(DEMO) forget fixtures/kb

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use rag_core::{Filter, calendar::Period};
 
 /// Questions about your own files, answered on your own machine, with citations you can check.
 #[derive(Debug, Parser)]
@@ -154,6 +155,51 @@ pub(crate) struct Search {
     /// Which searches take part
     #[arg(long, value_enum, default_value_t = Mode::Hybrid)]
     pub(crate) mode: Mode,
+
+    /// Show what each search said of a hit and what it added to its score
+    #[arg(long)]
+    pub(crate) explain: bool,
+
+    #[command(flatten)]
+    pub(crate) within: Within,
+}
+
+/// Which files a question is about; all that is given must fit.
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Which files")]
+pub(crate) struct Within {
+    /// Only files that fit this pattern, as in .gitignore (may be repeated: one must fit)
+    #[arg(long = "in", value_name = "GLOB")]
+    patterns: Vec<String>,
+
+    /// Only files of this format or extension: pdf, markdown, docx (may be repeated)
+    #[arg(long = "type", value_name = "TYPE")]
+    types: Vec<String>,
+
+    /// Only files in this language: en, zh, zh-Hant (may be repeated)
+    #[arg(long = "lang", value_name = "TAG")]
+    languages: Vec<String>,
+
+    /// Only files from this year, month or day on: 2026, 2026-11, 2026-11-21; the document's own date,
+    /// or else the file's
+    #[arg(long, value_name = "DATE")]
+    since: Option<Period>,
+
+    /// Only files up to this year, month or day, it included
+    #[arg(long, value_name = "DATE")]
+    until: Option<Period>,
+}
+
+impl Within {
+    pub(crate) fn filter(&self) -> Filter {
+        Filter {
+            within: self.patterns.clone(),
+            types: self.types.clone(),
+            languages: self.languages.clone(),
+            since: self.since.clone(),
+            until: self.until.clone(),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -197,6 +243,9 @@ pub(crate) struct Ask {
     /// Seed for temperatures above 0
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub(crate) seed: u64,
+
+    #[command(flatten)]
+    pub(crate) within: Within,
 
     #[command(flatten)]
     pub(crate) reading: Reading,

@@ -32,6 +32,7 @@ pub(crate) fn run(config: &Config, options: &Ask, printer: &mut Printer) -> anyh
     let question = Question {
         text: options.question.clone(),
         limit: usize::from(options.limit),
+        filter: options.within.filter(),
         sampling: Sampling {
             temperature: options.temperature,
             top_p: 0.95,

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use rag_core::wire::{HitRow, SearchResult};
-use rag_core::{Lines, Mode, Query};
+use rag_core::{Lines, Mode, Query, Reason, Why};
 
 use crate::args::Search;
 use crate::config::Config;
@@ -21,6 +21,7 @@ pub(crate) fn run(
         text: options.query.clone(),
         mode: options.mode.into(),
         limit: usize::from(options.limit),
+        filter: options.within.filter(),
     };
     if query.mode != Mode::Words {
         engine = engine.with_embedder(wiring::embedder_for_reading(config)?);
@@ -48,9 +49,37 @@ pub(crate) fn run(
             let under = under(&hit.heading, hit.part.as_deref());
             printer.line(&format!("{:>2}. {place}{under}", hit.rank))?;
             printer.line(&format!("    {}", excerpt(&hit.text, 200)))?;
+            if options.explain {
+                printer.line(&format!("    {}", explained(hit)))?;
+            }
         }
     }
     Ok(exit)
+}
+
+/// What each search said of a hit, on one line.
+fn explained(hit: &HitRow) -> String {
+    let said = |search: &str, score: &str, reason: Option<Reason>| match reason {
+        Some(Reason {
+            rank,
+            score: value,
+            points,
+        }) => format!("{search} #{rank} ({score} {value:.2}) +{points:.4}"),
+        None => format!("{search}: not found"),
+    };
+    let Why {
+        vector,
+        words,
+        rerank,
+        repeats,
+    } = hit.why;
+    let mut all = vec![
+        said("words", "BM25", words),
+        said("vector", "cosine", vector),
+    ];
+    all.extend(rerank.map(|reason| said("rerank", "score", Some(reason))));
+    all.extend(repeats.map(|rank| format!("set back: nearly the same as {rank}.")));
+    format!("score {:.4} = {}", hit.score, all.join(", "))
 }
 
 /// A source with its part, its page or its lines, as people write it.

@@ -1,4 +1,6 @@
-//! The calendar: days and seconds since 1970 as people write them, in UTC.
+//! The calendar: days and seconds since 1970 as people write them, in UTC, and the periods they search.
+
+use std::{cmp::Ordering, ops::RangeInclusive, str::FromStr};
 
 /// A time of the Gregorian calendar, in UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,9 +57,77 @@ impl Moment {
     }
 }
 
+/// A year, a month or a day, as people bound a search: `2026`, `2026-11`, `2026-11-21`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Period(String);
+
+impl Period {
+    /// How `date` (RFC 3339, or its beginning) lies to the period: before, within, after.
+    #[must_use]
+    pub fn holds(&self, date: &str) -> Ordering {
+        let date = date.get(..self.0.len()).unwrap_or(date);
+        date.cmp(&self.0)
+    }
+}
+
+impl FromStr for Period {
+    type Err = NoPeriod;
+
+    fn from_str(text: &str) -> Result<Self, NoPeriod> {
+        let numbers: Vec<&str> = text.split('-').collect();
+        let fits = |at: usize, digits: usize, range: RangeInclusive<u8>| {
+            numbers.get(at).is_none_or(|number| {
+                number.len() == digits
+                    && number.bytes().all(|b| b.is_ascii_digit())
+                    && (digits > 2 || number.parse().is_ok_and(|n| range.contains(&n)))
+            })
+        };
+        let is_period = fits(0, 4, 0..=0) && fits(1, 2, 1..=12) && fits(2, 2, 1..=31);
+        if is_period && numbers.len() <= 3 {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(NoPeriod)
+        }
+    }
+}
+
+/// A text that is no [`Period`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoPeriod;
+
+impl std::fmt::Display for NoPeriod {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a date is a year, a month or a day: 2026, 2026-11, 2026-11-21")
+    }
+}
+
+impl std::error::Error for NoPeriod {}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_period_is_a_year_a_month_or_a_day() {
+        let holds = |period: &str, date| Period::from_str(period).unwrap().holds(date);
+        assert_eq!(holds("2026", "2026-11-21"), Ordering::Equal);
+        assert_eq!(holds("2026-11", "2026-11-21T10:00:00Z"), Ordering::Equal);
+        assert_eq!(holds("2026-11-21", "2026-11-21"), Ordering::Equal);
+        assert_eq!(holds("2026-11-21", "2026-12-01"), Ordering::Greater);
+        assert_eq!(holds("2026", "2025-12-31"), Ordering::Less);
+        for wrong in [
+            "",
+            "26",
+            "2026-13",
+            "2026-1",
+            "2026-11-32",
+            "2026-11-21-1",
+            "today",
+            "2026-",
+        ] {
+            assert_eq!(Period::from_str(wrong), Err(NoPeriod), "{wrong}");
+        }
+    }
 
     #[test]
     fn dates_are_right_around_leap_days_and_turns_of_the_year() {

@@ -26,7 +26,8 @@ pub struct Chunk {
     pub page_end: Option<u32>,
     /// For formats whose lines are the file's own.
     pub lines: Option<Lines>,
-    /// Size of [`Chunk::embedded_text`] in the embedder's tokens.
+    /// Size of [`Chunk::embedded_text`] in the embedder's tokens; of
+    /// text without words, no fewer than its length allows.
     pub tokens: u32,
 }
 

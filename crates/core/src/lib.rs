@@ -7,7 +7,7 @@
 //! | [`document`] | what a reader makes of a file |
 //! | [`source`] | a file's identity and state at rest |
 //! | [`chunk`] | the indexed unit |
-//! | [`query`] | questions to the index, hits and why they were found |
+//! | [`query`] | questions to the index, filters, hits and why they were found |
 //! | [`answer`] | answers, citations, refusals |
 //! | [`plan`] | what an ingest would do, one row a file |
 //! | [`report`] | what an ingest did, one row a file |
@@ -49,7 +49,7 @@ pub use ports::{
     Embedder, Extractor, Finish, Generation, Generator, Message, Purpose, Reranker, Role, Sampling,
     TokenCounter,
 };
-pub use query::{Hit, Mode, Query, Reason, Why};
+pub use query::{Filter, Hit, Mode, Query, Reason, Why};
 pub use report::{Report, Row, Status, Totals};
 pub use source::{Outcome, Source, SourceKey, SourceState};
 pub use span::{Lines, Span};

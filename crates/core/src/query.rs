@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Chunk, Source};
+use crate::{Chunk, Source, calendar::Period};
 
 /// Which searches take part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -22,6 +22,22 @@ pub struct Query {
     pub mode: Mode,
     /// How many hits are wanted.
     pub limit: usize,
+    pub filter: Filter,
+}
+
+/// Which sources a question is about. What is empty lets every source through; a source must pass all
+/// that is not.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Filter {
+    /// Patterns as in `.gitignore`, from the ingested folder; one of them must fit the path.
+    pub within: Vec<String>,
+    /// Names or extensions of formats: `pdf`, `markdown`, `docx`.
+    pub types: Vec<String>,
+    /// BCP 47 tags; `zh` stands for `zh-Hans` and `zh-Hant` as well.
+    pub languages: Vec<String>,
+    /// Of the document's own date, or of the file's where it has none; both ends included.
+    pub since: Option<Period>,
+    pub until: Option<Period>,
 }
 
 /// A chunk and why it was found.
@@ -45,6 +61,8 @@ pub struct Why {
     pub words: Option<Reason>,
     /// Rank and score of the reranker.
     pub rerank: Option<Reason>,
+    /// Rank of the better hit that says nearly the same; it cost this one its place.
+    pub repeats: Option<u32>,
 }
 
 /// A place in one search's list.
@@ -52,5 +70,8 @@ pub struct Why {
 pub struct Reason {
     /// From 1.
     pub rank: u32,
+    /// As that search gives it.
     pub score: f32,
+    /// What the place added to the fused score.
+    pub points: f32,
 }

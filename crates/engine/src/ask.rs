@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use rag_core::fold::is_unspaced;
 use rag_core::{
-    Answer, Citation, Code, Embedder, Error, Extractor, Finish, Generation, Generator, Hit, Mode,
-    Query, Refusal, RefusalReason, Result, Sampling, Sentence, Span, Timings, Usage,
+    Answer, Citation, Code, Embedder, Error, Extractor, Filter, Finish, Generation, Generator, Hit,
+    Mode, Query, Refusal, RefusalReason, Result, Sampling, Sentence, Span, Timings, Usage,
 };
 use rag_index::Store;
 
@@ -24,6 +24,8 @@ pub struct Question {
     pub text: String,
     /// Most hits to retrieve; those that fit the prompt are shown to the model.
     pub limit: usize,
+    /// Which sources may answer.
+    pub filter: Filter,
     pub sampling: Sampling,
 }
 
@@ -68,6 +70,7 @@ impl Ask<'_> {
             text: question.text.clone(),
             mode: Mode::Hybrid,
             limit: question.limit,
+            filter: question.filter.clone(),
         };
         let candidates = self.settings.candidates;
         let hits = retrieve::search(self.store, Some(self.embedder), &query, candidates)?;
@@ -416,6 +419,7 @@ mod tests {
         let question = Question {
             text: question.into(),
             limit: 5,
+            filter: Filter::default(),
             sampling: Sampling {
                 temperature: 0.0,
                 top_p: 1.0,

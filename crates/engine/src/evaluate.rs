@@ -6,7 +6,7 @@
 
 use std::time::Instant;
 
-use rag_core::{Code, Error, Hit, Mode, Query, Result};
+use rag_core::{Code, Error, Filter, Hit, Mode, Query, Result};
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 
@@ -118,6 +118,7 @@ pub(crate) fn run(
             text: gold.question.clone(),
             mode: evaluation.mode,
             limit: evaluation.limit,
+            filter: Filter::default(),
         })?;
         let took_ms = started.elapsed().as_secs_f64() * 1000.0;
         on_event(EvalEvent::Asked {

@@ -38,8 +38,14 @@ pub(crate) fn fuse(words: Vec<Found>, vector: Vec<Found>, weights: Fused) -> Vec
                 });
                 hits.len() - 1
             });
-            hits[at].score += weight / (K + rank as f32);
-            note(&mut hits[at].why, Reason { rank, score });
+            let points = weight / (K + rank as f32);
+            hits[at].score += points;
+            let reason = Reason {
+                rank,
+                score,
+                points,
+            };
+            note(&mut hits[at].why, reason);
         }
     };
     add(words, weights.words, |why, reason| {

@@ -33,7 +33,9 @@ mod room;
 mod sandbox;
 mod workers;
 
+mod filter;
 mod fuse;
+mod repeats;
 mod retrieve;
 
 mod align;

@@ -1,10 +1,11 @@
 //! Retrieval: a query into ranked hits, by words, by vectors, or by both.
 
 use rag_core::fold::is_unspaced;
-use rag_core::{Code, Embedder, Error, Hit, Mode, Purpose, Query, Result};
-use rag_index::Store;
+use rag_core::{Code, Embedder, Error, Filter, Hit, Mode, Purpose, Query, Result};
+use rag_index::{Scope, Store};
 
 use crate::fuse::{Fused, fuse};
+use crate::{filter, repeats};
 
 /// The best `query.limit` hits, best first. `candidates` are taken from each search before fusion.
 pub(crate) fn search(
@@ -14,9 +15,14 @@ pub(crate) fn search(
     candidates: usize,
 ) -> Result<Vec<Hit>> {
     let depth = candidates.max(query.limit);
+    let scope = if query.filter == Filter::default() {
+        Scope::All
+    } else {
+        filter::scope(&query.filter, &store.sources()?)?
+    };
     let words = match query.mode {
         Mode::Vector => Vec::new(),
-        Mode::Hybrid | Mode::Words => store.search_words(&query.text, depth)?,
+        Mode::Hybrid | Mode::Words => store.search_words_in(&scope, &query.text, depth)?,
     };
     let mut weights = Fused {
         words: 1.0,
@@ -36,13 +42,14 @@ pub(crate) fn search(
             }
             if weights.vector > 0.0 || words.is_empty() {
                 let vectors = embedder.embed(&[&query.text], Purpose::Query)?;
-                store.search_vector(vectors.first().map_or(&[], Vec::as_slice), depth)?
+                let vector = vectors.first().map_or(&[][..], Vec::as_slice);
+                store.search_vector_in(&scope, vector, depth)?
             } else {
                 Vec::new()
             }
         }
     };
-    let mut hits = fuse(words, vector, weights);
+    let mut hits = repeats::demote(fuse(words, vector, weights));
     hits.truncate(query.limit);
     Ok(hits)
 }

@@ -76,7 +76,7 @@ impl Filter {
     }
 }
 
-fn patterns(folder: &Path, lines: &[String]) -> Result<Gitignore> {
+pub(crate) fn patterns(folder: &Path, lines: &[String]) -> Result<Gitignore> {
     let mut builder = GitignoreBuilder::new(folder);
     for line in lines {
         let wrong = |why: String| {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rag_core::{
-    Embedder, Finish, Generation, Generator, Message, Mode, Purpose, Query, Report, Result,
+    Embedder, Filter, Finish, Generation, Generator, Message, Mode, Purpose, Query, Report, Result,
     Sampling, Status, TokenCounter,
 };
 use rag_text::Reader;
@@ -152,6 +152,7 @@ pub(crate) fn finds(engine: &Engine, words: &str) -> Vec<String> {
         text: words.into(),
         mode: Mode::Words,
         limit: 10,
+        filter: Filter::default(),
     };
     let hits = engine.search(&query).unwrap();
     hits.into_iter().map(|hit| hit.source.path).collect()

@@ -47,6 +47,22 @@ pub struct StoredChunk {
     pub vector: Arc<[f32]>,
 }
 
+/// Which sources a search looks into. Applied before the best are taken, so that they are as many as
+/// asked for wherever there are so many.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Scope {
+    #[default]
+    All,
+    Only(Vec<SourceKey>),
+    AllBut(Vec<SourceKey>),
+}
+
+impl Scope {
+    pub(crate) fn is_empty(&self) -> bool {
+        matches!(self, Self::Only(keys) if keys.is_empty())
+    }
+}
+
 /// A chunk that a search found.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Found {

@@ -65,7 +65,7 @@ mod place;
 #[cfg(test)]
 mod tests;
 
-pub use contents::{Batch, Counts, Found, Layout, SourceRows, StoredChunk};
+pub use contents::{Batch, Counts, Found, Layout, Scope, SourceRows, StoredChunk};
 pub use meta::FORMAT;
 pub use store::Store;
 pub use upkeep::Upkeep;

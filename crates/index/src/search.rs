@@ -1,13 +1,13 @@
 //! Finding chunks: by vector, by word, and those beside a chunk that was found.
 
-use lancedb::expr::{col, lit};
+use lancedb::expr::{DfExpr, col, lit};
 use lancedb::query::{QueryBase, Select, VectorQuery};
 use lancedb::{DistanceType, Table};
 use rag_core::{Chunk, SourceKey};
 
 use crate::error::{IndexError, Result};
-use crate::store::{each, is};
-use crate::{Found, Store, decode, schema, words};
+use crate::store::{among, each, is};
+use crate::{Found, Scope, Store, decode, schema, words};
 
 /// With a vector index: so many times `limit` candidates are compared again with their full vectors.
 /// Measured on 20,000 vectors of 384 numbers, one bit kept of each: without it only 39 % of the true ten best were found,
@@ -24,15 +24,28 @@ impl Store {
     /// # Errors
     /// `Internal` for a vector of the wrong length.
     pub fn search_vector(&self, vector: &[f32], limit: usize) -> rag_core::Result<Vec<Found>> {
+        self.search_vector_in(&Scope::All, vector, limit)
+    }
+
+    /// The same among the chunks of some sources.
+    ///
+    /// # Errors
+    /// As [`Store::search_vector`].
+    pub fn search_vector_in(
+        &self,
+        scope: &Scope,
+        vector: &[f32],
+        limit: usize,
+    ) -> rag_core::Result<Vec<Found>> {
         let expected = self.layout().dimensions;
         if vector.len() != expected {
             let found = vector.len();
             return Err(IndexError::WrongQuery { found, expected }.into());
         }
-        if limit == 0 {
+        if limit == 0 || scope.is_empty() {
             return Ok(Vec::new());
         }
-        Ok(self.nearest(vector, limit)?)
+        Ok(self.nearest(scope, vector, limit)?)
     }
 
     /// The chunks that hold most of the words of `query`, best first; scores are BM25, a Chinese term
@@ -42,11 +55,27 @@ impl Store {
     /// Rows that no index covers yet are read one by one: 2 s for 20,000 of them on two cores, where
     /// [`Store::maintain`] would make it 10 ms.
     pub fn search_words(&self, query: &str, limit: usize) -> rag_core::Result<Vec<Found>> {
-        let Some(words) = words::query(query).filter(|_| limit > 0) else {
+        self.search_words_in(&Scope::All, query, limit)
+    }
+
+    /// The same among the chunks of some sources. How rare a word is, is still counted over all.
+    ///
+    /// # Errors
+    /// As [`Store::search_words`].
+    pub fn search_words_in(
+        &self,
+        scope: &Scope,
+        query: &str,
+        limit: usize,
+    ) -> rag_core::Result<Vec<Found>> {
+        let Some(words) = words::query(query).filter(|_| limit > 0 && !scope.is_empty()) else {
             return Ok(Vec::new());
         };
         let columns = [&schema::FOUND_COLUMNS[..], &[schema::SCORE]].concat();
-        let query = self.table.query().full_text_search(words);
+        let mut query = self.table.query().full_text_search(words);
+        if let Some(sources) = within(scope) {
+            query = query.only_if_expr(sources);
+        }
         let query = query.select(Select::columns(&columns)).limit(limit);
         let batches = self.run(&query)?;
         let found = each(&batches, |rows| {
@@ -68,12 +97,15 @@ impl Store {
         Ok(chunks)
     }
 
-    fn nearest(&self, vector: &[f32], limit: usize) -> Result<Vec<Found>> {
+    fn nearest(&self, scope: &Scope, vector: &[f32], limit: usize) -> Result<Vec<Found>> {
         let columns = [&schema::FOUND_COLUMNS[..], &[schema::DISTANCE]].concat();
         let query = self
             .wait("search", async { near(&self.table, vector) })?
             // Before the search, not after it: heads must not take places from chunks.
-            .only_if_expr(is(schema::KIND, schema::CHUNK))
+            .only_if_expr(match within(scope) {
+                Some(sources) => is(schema::KIND, schema::CHUNK).and(sources),
+                None => is(schema::KIND, schema::CHUNK),
+            })
             .select(Select::columns(&columns))
             .limit(limit);
         let batches = self.run(&query)?;
@@ -83,6 +115,17 @@ impl Store {
             decode::found(rows, schema::DISTANCE, similarity)
         })?;
         Ok(best_first(found))
+    }
+}
+
+/// The rows of the sources of `scope`; none where that is all.
+fn within(scope: &Scope) -> Option<DfExpr> {
+    let of = |keys: &[SourceKey]| among(schema::SOURCE_KEY, keys.iter().map(|key| key.0.as_str()));
+    match scope {
+        Scope::All => None,
+        Scope::Only(keys) => Some(of(keys)),
+        Scope::AllBut(keys) if keys.is_empty() => None,
+        Scope::AllBut(keys) => Some(!of(keys)),
     }
 }
 

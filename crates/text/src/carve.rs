@@ -6,12 +6,9 @@ use text_splitter::ChunkConfig;
 
 use crate::{
     code::Splitter,
-    cut::{ByTokens, Cutter, Unit, Units, lines},
+    cut::{ByTokens, Cutter, MOST_BYTES_PER_TOKEN, Unit, Units, lines},
     items::{Piece, items, pieces},
 };
-
-/// A text of more bytes for each token does not fit, without being weighed.
-const MOST_BYTES_PER_TOKEN: usize = 24;
 
 /// Names longer than this are cut in heading paths.
 const MAX_NAME_CHARS: usize = 80;

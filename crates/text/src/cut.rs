@@ -12,6 +12,20 @@ use crate::{lines::trimmed, sentence::sentences};
 /// Longest text that is given to the tokenizer whole, in bytes.
 const MAX_WEIGHED: usize = 1 << 20;
 
+/// No token is taken for longer than this on average, in bytes.
+pub(crate) const MOST_BYTES_PER_TOKEN: usize = 24;
+
+/// A counter for which a long text is never small: word-piece tokenizers make one unknown token of any
+/// word over a hundred characters, were it megabytes of encoded data.
+pub(crate) struct Bounded<'a>(pub(crate) &'a dyn TokenCounter);
+
+impl TokenCounter for Bounded<'_> {
+    fn count_tokens(&self, text: &str) -> usize {
+        let least = text.len() / MOST_BYTES_PER_TOKEN;
+        self.0.count_tokens(text).max(least)
+    }
+}
+
 /// `text-splitter` weighs ever longer stretches of what is left, so it is given so many bytes for each
 /// token of the size at a time; the work stays linear in the text.
 const WINDOW_BYTES_PER_TOKEN: usize = 6;

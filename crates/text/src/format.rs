@@ -63,6 +63,16 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Format> {
         .chain(code::formats())
 }
 
+/// The media types of the formats that go by `name`, or whose files have it as extension, in any case.
+#[must_use]
+pub fn media_types(name: &str) -> Vec<&'static str> {
+    let name = name.to_lowercase();
+    let named = |format: &&Format| {
+        format.name.to_lowercase() == name || format.extensions.contains(&name.as_str())
+    };
+    all().filter(named).map(|f| f.media_type).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -25,6 +25,7 @@
 //! # Ok::<(), rag_core::Error>(())
 //! ```
 
+pub use format::media_types;
 pub use reader::{MAX_FILE_BYTES, READ_RULES, Reader, recognised};
 pub use recognise::ToldBy;
 pub use sentence::sentences;

@@ -8,12 +8,12 @@
 use rag_core::{Chunk, Document, Lines, Span, TokenCounter, chunk::in_context};
 
 use crate::{
-    cut::{Cutter, Place, Unit, Units},
+    cut::{Bounded, Cutter, Place, Unit, Units},
     outline::{Section, sections},
 };
 
 /// Version of the splitting rules. It changes with any change of where chunks begin and end.
-pub const SPLIT_RULES: &str = "split-2";
+pub const SPLIT_RULES: &str = "split-3";
 
 /// Sizes below this are taken as this: no rule can hold for chunks of a few tokens.
 const MIN_TOKENS: usize = 16;
@@ -51,6 +51,7 @@ impl Sizes {
 #[must_use]
 pub fn split(document: &Document, sizes: Sizes, counter: &dyn TokenCounter) -> Vec<Chunk> {
     let sizes = sizes.sane();
+    let counter = &Bounded(counter);
     let cutter = Cutter { document, counter };
     let mut packer = Packer {
         sizes,

@@ -66,7 +66,7 @@ fn check(document: &Document, sizes: Sizes, counter: &dyn TokenCounter, chunks: 
             chunk.text.trim_start_matches('\t').trim(),
             chunk.text.trim_start_matches('\t')
         );
-        let tokens = counter.count_tokens(&chunk.embedded_text());
+        let tokens = Bounded(counter).count_tokens(&chunk.embedded_text());
         assert_eq!(chunk.tokens as usize, tokens);
         assert!(tokens <= max, "{tokens} tokens in {:?}", chunk.text);
         assert_eq!(chunk.page, document.page_at(chunk.span.start));
@@ -363,6 +363,19 @@ fn very_short_sections_of_a_page_share_a_chunk() {
         &Words,
     );
     assert_eq!(texts(&chunks), ["Total\n\n12\n\nSum\n\n13"]);
+}
+
+#[test]
+fn a_word_of_any_length_is_cut_although_a_tokenizer_takes_it_for_one_token() {
+    let document = markdown(&"lighthouse".repeat(10_000));
+    let sizes = Sizes {
+        target: 60,
+        max: 100,
+    };
+    let chunks = split(&document, sizes, &Words);
+    check(&document, sizes, &Words, &chunks);
+    let longest = chunks.iter().map(|chunk| chunk.text.len()).max().unwrap();
+    assert!(longest <= 100 * 24, "{longest}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use rag_core::Code;
 
 use super::{best, key, put, source, store, vector};
-use crate::{Store, Upkeep};
+use crate::{Found, Scope, Store, Upkeep};
 
 /// A store with these sources, looked at before and after its words are indexed.
 fn before_and_after_indexing(sources: &[(&str, &str)], look: impl Fn(&Store)) {
@@ -172,6 +172,30 @@ fn no_search_finds_a_head_row() {
             []
         );
         assert_eq!(store.search_vector(&vector(5), 10).unwrap().len(), 2);
+    });
+}
+
+#[test]
+fn the_best_are_taken_from_the_sources_asked_for() {
+    let sources = [
+        ("near", "harbour harbour"),
+        ("far", "harbour and much else besides"),
+    ];
+    before_and_after_indexing(&sources, |store| {
+        let found = |scope: Scope| {
+            let words = store.search_words_in(&scope, "harbour", 1).unwrap();
+            let vector = store.search_vector_in(&scope, &vector(1), 1).unwrap();
+            let names = |found: Vec<Found>| {
+                let keys = found.into_iter().map(|found| found.source.key.0);
+                keys.collect::<Vec<String>>()
+            };
+            (names(words), names(vector))
+        };
+        let only = |name: &str| (vec![name.to_owned()], vec![name.to_owned()]);
+        assert_eq!(found(Scope::Only(vec![key("far")])), only("far"));
+        assert_eq!(found(Scope::AllBut(vec![key("far")])), only("near"));
+        assert_eq!(found(Scope::Only(vec![])), (vec![], vec![]));
+        assert_eq!(found(Scope::AllBut(vec![])).0, ["near"]);
     });
 }
 
