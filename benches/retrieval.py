@@ -15,12 +15,12 @@ import sys
 MODES = ["words", "vector", "hybrid"]
 
 
-def evaluate(rag, folder, queries, mode):
-    command = [rag, "eval", str(folder), "--queries", str(queries), "--mode", mode, "--json"]
+def evaluate(rag, folder, queries, modes):
+    command = [rag, "eval", str(folder), "--queries", str(queries), "--mode", modes, "--json"]
     run = subprocess.run(command, capture_output=True, text=True)
     if run.returncode not in (0, 2):  # 2: a document could not be read, which the report says
         sys.exit(f"{' '.join(command)}: exit {run.returncode}\n{run.stderr}")
-    return json.loads(run.stdout.splitlines()[-1])["metrics"]
+    return json.loads(run.stdout.splitlines()[-1])["scores"]
 
 
 def main():
@@ -33,9 +33,9 @@ def main():
     rows = []
     for folder in args.sets:
         for queries in sorted(folder.glob("queries*.jsonl")):
-            for mode in args.modes.split(","):
-                metrics = evaluate(args.rag, folder, queries, mode)
-                rows.append({"set": folder.name, "queries": queries.stem, "mode": mode, **metrics})
+            for scores in evaluate(args.rag, folder, queries, args.modes):
+                head = {"set": folder.name, "queries": queries.stem, "mode": scores["mode"]}
+                rows.append({**head, **scores["metrics"], "groups": scores["groups"]})
     if args.json:
         print(json.dumps(rows, indent=1))
         return

@@ -318,8 +318,9 @@ pub(crate) struct Eval {
     #[arg(long, value_name = "FILE")]
     pub(crate) queries: Option<PathBuf>,
 
-    #[arg(long, value_enum, default_value_t = Mode::Hybrid)]
-    pub(crate) mode: Mode,
+    /// Searches to score, the first being what the others are held against
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Mode::Words, Mode::Vector, Mode::Hybrid])]
+    pub(crate) mode: Vec<Mode>,
 
     /// Hits asked for
     #[arg(short = 'n', long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]

@@ -249,25 +249,41 @@ fn a_question_set_is_scored_and_every_question_can_be_seen() {
     folder.write("a.md", "The heron waits on the pier.\n");
     folder.write("b.md", "The otter swims in the lock.\n");
     let run = Home::new()
-        .rag(&["eval", utf8(folder.path()), "--json", "--details"])
+        .rag(&[
+            "eval",
+            utf8(folder.path()),
+            "--mode",
+            "words,hybrid",
+            "--json",
+            "--details",
+        ])
         .expect(0);
     let lines: Vec<Value> = run
         .stdout
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
-    let [first, second, summary] = &lines[..] else {
-        panic!("two questions and a summary were expected\n{run}");
-    };
-    for (line, id, source) in [(first, "a", "a.md"), (second, "b", "b.md")] {
-        assert_eq!(keys(line), ["hits", "id", "took_ms"], "{run}");
-        assert_eq!(string(&line["id"]), id);
+    let (summary, asked) = lines.split_last().unwrap();
+    let expected = [
+        ("words", "a", "a.md"),
+        ("words", "b", "b.md"),
+        ("hybrid", "a", "a.md"),
+        ("hybrid", "b", "b.md"),
+    ];
+    assert_eq!(asked.len(), expected.len(), "{run}");
+    for (line, (mode, id, source)) in asked.iter().zip(expected) {
+        assert_eq!(keys(line), ["hits", "id", "mode", "took_ms"], "{run}");
+        assert_eq!((string(&line["mode"]), string(&line["id"])), (mode, id));
         assert_eq!(string(&line["hits"][0]["source"]), source, "{run}");
     }
-    // The second answer stands nowhere: half of the questions is right.
-    let metrics = &summary["metrics"];
-    assert_eq!(metrics["questions"].as_u64(), Some(2), "{run}");
-    assert_eq!(metrics["recall_at_5"].as_f64(), Some(0.5), "{run}");
+    // The second answer stands nowhere: half of the questions is right, in both modes.
+    for scores in summary["scores"].as_array().unwrap() {
+        let metrics = &scores["metrics"];
+        assert_eq!(metrics["questions"].as_u64(), Some(2), "{run}");
+        assert_eq!(metrics["recall_at_5"].as_f64(), Some(0.5), "{run}");
+    }
+    let against = &summary["scores"][1]["against_first"];
+    assert_eq!(against["only_first"].as_u64(), Some(0), "{run}");
 }
 
 // -- ask --------------------------------------------------------------------------------------------

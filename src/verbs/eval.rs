@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Context;
 use rag_core::wire::HitRow;
 use rag_core::{Error, Mode};
-use rag_engine::{EvalEvent, Evaluation, Selection, Settings};
+use rag_engine::{EvalEvent, Evaluation, Metrics, Scores, Selection, Settings};
 use serde_json::json;
 
 use crate::args::Eval;
@@ -24,8 +24,8 @@ pub(crate) fn run(config: &Config, options: &Eval, printer: &mut Printer) -> any
         Error::io("read", &queries, cause)
             .hint("a question set is queries.jsonl at the top of the folder, or --queries FILE")
     })?;
-    let mode = Mode::from(options.mode);
-    let evaluation = Evaluation::parse(&text, mode, usize::from(options.limit))
+    let modes = options.mode.iter().copied().map(Mode::from).collect();
+    let evaluation = Evaluation::parse(&text, modes, usize::from(options.limit))
         .with_context(|| format!("`{}`", queries.display()))?;
     let config = config.with_kb(kb_name(&options.dir)?);
     let embedder = wiring::embedder_for_writing(&config, options.embedder.as_deref())?;
@@ -46,42 +46,92 @@ pub(crate) fn run(config: &Config, options: &Eval, printer: &mut Printer) -> any
     })?;
     drop(meter);
     let mut output = Ok(());
-    let metrics = engine.evaluate(
-        &evaluation,
-        &mut |EvalEvent::Asked { id, hits, took_ms }| {
-            if options.details && output.is_ok() {
-                let row = json!({ "id": id, "hits": HitRow::rows(hits), "took_ms": took_ms });
-                output = printer.value(&row);
-            }
-        },
-    )?;
+    let scores = engine.evaluate(&evaluation, &mut |event| {
+        let EvalEvent::Asked {
+            id,
+            mode,
+            hits,
+            took_ms,
+        } = event;
+        if options.details && output.is_ok() {
+            let hits = HitRow::rows(hits);
+            output =
+                printer.value(&json!({ "id": id, "mode": mode, "hits": hits, "took_ms": took_ms }));
+        }
+    })?;
     output?;
     if printer.is_json() || options.details {
         printer.value(&json!({
-            "dir": options.dir, "mode": mode, "metrics": metrics,
+            "dir": options.dir, "scores": scores,
             "ingest": { "totals": report.totals, "took_ms": report.took_ms },
         }))?;
     } else {
-        printer.line(&format!("{} questions", metrics.questions))?;
-        printer.line(&format!(
-            "recall@1 {:.3}  @5 {:.3}  @10 {:.3}  @20 {:.3}  MRR {:.3}  zero {:.3}",
-            metrics.recall_at_1,
-            metrics.recall_at_5,
-            metrics.recall_at_10,
-            metrics.recall_at_20,
-            metrics.mrr,
-            metrics.zero
-        ))?;
-        printer.line(&format!(
-            "search {:.1} ms median, {:.1} ms p95",
-            metrics.p50_ms, metrics.p95_ms
-        ))?;
+        for line in table(&scores) {
+            printer.line(&line)?;
+        }
     }
     Ok(if report.totals.failed > 0 {
         Exit::Error
     } else {
         Exit::Done
     })
+}
+
+/// The scores as a table, and what the modes differ in.
+fn table(scores: &[Scores]) -> Vec<String> {
+    let row = |name: &str, m: &Metrics| {
+        format!(
+            "{name:<24} {:>5}  {:.3}  {:.3} ±{:.3}  {:.3}  {:.3}  {:.3} ±{:.3}  {:.3}  {:>6.1} {:>6.1}",
+            m.questions,
+            m.recall_at_1,
+            m.recall_at_5,
+            m.recall_at_5_error,
+            m.recall_at_10,
+            m.recall_at_20,
+            m.mrr,
+            m.mrr_error,
+            m.ndcg_at_10,
+            m.p50_ms,
+            m.p95_ms,
+        )
+    };
+    let mut lines = vec![format!(
+        "{:<24} {:>5}  {:<5}  {:<12}  {:<5}  {:<5}  {:<12}  {:<5}  {:>6} {:>6}",
+        "", "asked", "R@1", "R@5", "R@10", "R@20", "MRR", "nDCG", "ms", "p95"
+    )];
+    for of_mode in scores {
+        let mode = name(of_mode.mode);
+        lines.push(row(mode, &of_mode.metrics));
+        let groups = of_mode.groups.iter();
+        lines.extend(groups.map(|group| row(&format!("  {}", group.name), &group.metrics)));
+        if of_mode.metrics.zero > 0.0 {
+            let none = of_mode.metrics.zero * 100.0;
+            lines.push(format!("  nothing found for {none:.1} % of the questions"));
+        }
+    }
+    for of_mode in scores {
+        if let (Some(first), Some(d)) = (scores.first(), of_mode.against_first) {
+            lines.push(format!(
+                "{} against {}: among the first five {} more, {} fewer (p {:.3}); MRR {:+.3} ±{:.3}",
+                name(of_mode.mode),
+                name(first.mode),
+                d.only_second,
+                d.only_first,
+                d.p,
+                d.mrr,
+                d.mrr_error,
+            ));
+        }
+    }
+    lines
+}
+
+fn name(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Hybrid => "hybrid",
+        Mode::Words => "words",
+        Mode::Vector => "vector",
+    }
 }
 
 /// Each folder has a knowledge base of its own, which a second run finds filled.

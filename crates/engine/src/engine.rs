@@ -13,7 +13,7 @@ use rag_index::{Layout, Store};
 use rag_text::Sizes;
 
 use crate::ask::{Ask, AskEvent, Question};
-use crate::evaluate::{self, EvalEvent, Evaluation};
+use crate::evaluate::{self, EvalEvent, Evaluation, Scores};
 use crate::ingest::{Ingest, IngestEvent, chunks_of, rules};
 use crate::kb::{KnowledgeBase, Summary};
 use crate::plan::{Again, Terms};
@@ -234,7 +234,7 @@ impl Engine {
         ask.run(question, on_event)
     }
 
-    /// Runs a question set against the knowledge base and scores the hits.
+    /// Runs a question set against the knowledge base in each of its modes and scores the hits.
     ///
     /// # Errors
     /// As [`Engine::search`].
@@ -242,7 +242,7 @@ impl Engine {
         &self,
         evaluation: &Evaluation,
         on_event: &mut dyn FnMut(EvalEvent<'_>),
-    ) -> Result<crate::Metrics> {
+    ) -> Result<Vec<Scores>> {
         let store = self.reader()?;
         evaluate::run(evaluation, on_event, &mut |query| {
             if self.stop.load(Ordering::Relaxed) {

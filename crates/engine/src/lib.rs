@@ -51,7 +51,9 @@ mod testing;
 
 pub use ask::{AskEvent, Question};
 pub use engine::{Engine, Settings};
-pub use evaluate::{EvalEvent, Evaluation, Evidence, Gold, Metrics};
+pub use evaluate::{
+    Difference, EvalEvent, Evaluation, Evidence, Gold, GroupScores, Metrics, Scores,
+};
 pub use findings::{Counts, Findings, Heading, PartFound, Table};
 pub use ingest::IngestEvent;
 pub use kb::{KnowledgeBase, Summary, Trouble};

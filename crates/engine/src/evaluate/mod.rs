@@ -1,0 +1,267 @@
+//! Evaluation: a question set with known answers against the knowledge base, scored by one rule.
+
+mod judge;
+mod score;
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use rag_core::{Code, Error, Filter, Hit, Mode, Query, Result};
+use serde::{Deserialize, Serialize};
+
+use judge::is_right;
+pub use score::{Difference, Metrics};
+use score::{Judged, difference, metrics};
+
+/// A question set and how to run it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Evaluation {
+    pub questions: Vec<Gold>,
+    /// The questions are asked in each.
+    pub modes: Vec<Mode>,
+    /// Hits asked for.
+    pub limit: usize,
+}
+
+/// A question with its known answer, one line of `queries.jsonl`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Gold {
+    pub id: String,
+    pub question: String,
+    #[serde(default)]
+    pub answers: Vec<String>,
+    #[serde(default)]
+    pub doc: Option<String>,
+    #[serde(default)]
+    pub page: Option<u32>,
+    #[serde(default)]
+    pub evidence: Option<String>,
+    #[serde(default)]
+    pub evidence_all: Vec<Evidence>,
+    #[serde(default = "yes")]
+    pub answerable: bool,
+    /// Language of the question (BCP 47).
+    #[serde(default)]
+    pub lang: Option<String>,
+    /// A part of the set that is to be reported apart.
+    #[serde(default)]
+    pub subset: Option<String>,
+}
+
+/// One of several places that hold the answer.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Evidence {
+    pub doc: Option<String>,
+    pub page: Option<u32>,
+    pub text: Option<String>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// What an evaluation says while it runs.
+#[derive(Debug, Clone, Copy)]
+pub enum EvalEvent<'a> {
+    /// A question was asked.
+    Asked {
+        id: &'a str,
+        mode: Mode,
+        hits: &'a [Hit],
+        took_ms: f64,
+    },
+}
+
+/// The scores of one mode.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Scores {
+    pub mode: Mode,
+    pub metrics: Metrics,
+    /// The same by language and by subset, where a set has several.
+    pub groups: Vec<GroupScores>,
+    /// Against the first mode, for all but the first.
+    pub against_first: Option<Difference>,
+}
+
+/// The scores of some questions of a set.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct GroupScores {
+    /// `lang zh-Hans`, `subset low_overlap`.
+    pub name: String,
+    pub metrics: Metrics,
+}
+
+impl Evaluation {
+    /// Parses a question set, one JSON object a line.
+    ///
+    /// # Errors
+    /// `Malformed`, naming the line.
+    pub fn parse(text: &str, modes: Vec<Mode>, limit: usize) -> Result<Self> {
+        let questions = text
+            .lines()
+            .zip(1..)
+            .filter(|(line, _)| !line.trim().is_empty())
+            .map(|(line, n): (&str, usize)| {
+                serde_json::from_str(line).map_err(|cause| {
+                    Error::new(Code::Malformed, format!("line {n} is not a question"))
+                        .because(cause)
+                })
+            })
+            .collect::<Result<_>>()?;
+        Ok(Self {
+            questions,
+            modes,
+            limit,
+        })
+    }
+}
+
+pub(crate) fn run(
+    evaluation: &Evaluation,
+    on_event: &mut dyn FnMut(EvalEvent<'_>),
+    search: &mut dyn FnMut(&Query) -> Result<Vec<Hit>>,
+) -> Result<Vec<Scores>> {
+    let mut first: Option<Vec<Judged>> = None;
+    let mut scores = Vec::with_capacity(evaluation.modes.len());
+    for &mode in &evaluation.modes {
+        let judged = evaluation.judged(mode, on_event, search)?;
+        scores.push(Scores {
+            mode,
+            metrics: metrics(&judged),
+            groups: evaluation.grouped(&judged),
+            against_first: first.as_ref().map(|first| difference(first, &judged)),
+        });
+        first.get_or_insert(judged);
+    }
+    Ok(scores)
+}
+
+impl Evaluation {
+    /// What the answerable questions give in one mode, in order.
+    fn judged(
+        &self,
+        mode: Mode,
+        on_event: &mut dyn FnMut(EvalEvent<'_>),
+        search: &mut dyn FnMut(&Query) -> Result<Vec<Hit>>,
+    ) -> Result<Vec<Judged>> {
+        let mut judged = Vec::new();
+        for gold in &self.questions {
+            let started = Instant::now();
+            let hits = search(&Query {
+                text: gold.question.clone(),
+                mode,
+                limit: self.limit,
+                filter: Filter::default(),
+            })?;
+            let took_ms = started.elapsed().as_secs_f64() * 1000.0;
+            on_event(EvalEvent::Asked {
+                id: &gold.id,
+                mode,
+                hits: &hits,
+                took_ms,
+            });
+            if gold.answerable {
+                judged.push(Judged {
+                    rank: hits.iter().position(|hit| is_right(hit, gold)),
+                    is_empty: hits.is_empty(),
+                    took_ms,
+                });
+            }
+        }
+        Ok(judged)
+    }
+
+    /// Scores by language and subset; those of a set of one kind would say the same again.
+    fn grouped(&self, judged: &[Judged]) -> Vec<GroupScores> {
+        let mut groups = Vec::new();
+        let lang = |gold: &Gold| gold.lang.as_ref().map(|lang| format!("lang {lang}"));
+        let subset = |gold: &Gold| {
+            gold.subset
+                .as_ref()
+                .map(|subset| format!("subset {subset}"))
+        };
+        let asked = || self.questions.iter().filter(|gold| gold.answerable);
+        let kinds: [&dyn Fn(&Gold) -> Option<String>; 2] = [&lang, &subset];
+        for kind in kinds {
+            let names: BTreeSet<String> = asked().filter_map(kind).collect();
+            for name in names.iter().filter(|_| names.len() > 1) {
+                let pairs = asked().zip(judged);
+                let of_group = pairs.filter(|(gold, _)| kind(gold).as_ref() == Some(name));
+                let judged: Vec<Judged> = of_group.map(|(_, judged)| *judged).collect();
+                groups.push(GroupScores {
+                    name: name.clone(),
+                    metrics: metrics(&judged),
+                });
+            }
+        }
+        groups
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rag_core::{Chunk, Source, SourceKey, Why};
+
+    use super::*;
+
+    #[test]
+    fn a_line_that_is_not_a_question_is_named() {
+        let error = Evaluation::parse("{\"id\":\"a\",\"question\":\"q\"}\n\n{", vec![], 5);
+        assert!(error.unwrap_err().fact.contains("line 3"));
+    }
+
+    const SET: &str = r#"
+{"id":"1","question":"one","doc":"a.md","answers":["first"],"lang":"en"}
+{"id":"2","question":"two","doc":"a.md","answers":["second"],"lang":"zh"}
+{"id":"3","question":"three","answerable":false,"lang":"fr"}
+"#;
+
+    #[test]
+    fn every_mode_is_scored_by_group_and_against_the_first() {
+        let modes = vec![Mode::Words, Mode::Vector];
+        let evaluation = Evaluation::parse(SET, modes, 5).unwrap();
+        let mut asked = 0;
+        let scores = run(&evaluation, &mut |_| asked += 1, &mut |query| {
+            // The search by vectors finds the answer to both questions, that by words to the first.
+            let finds = query.mode == Mode::Vector || query.text == "one";
+            Ok(vec![hit(if finds {
+                "The first and second keeper."
+            } else {
+                "Fog."
+            })])
+        })
+        .unwrap();
+        assert_eq!(asked, 6);
+        let recall = |metrics: &Metrics| (metrics.recall_at_1 * 100.0) as u32;
+        let shown: Vec<_> = scores
+            .iter()
+            .map(|s| (s.mode, recall(&s.metrics)))
+            .collect();
+        assert_eq!(shown, [(Mode::Words, 50), (Mode::Vector, 100)]);
+        let groups = scores[0].groups.iter();
+        let groups: Vec<_> = groups
+            .map(|g| (g.name.as_str(), recall(&g.metrics)))
+            .collect();
+        assert_eq!(groups, [("lang en", 100), ("lang zh", 0)]);
+        assert_eq!(scores[0].against_first, None);
+        let difference = scores[1].against_first.unwrap();
+        assert_eq!((difference.only_first, difference.only_second), (0, 1));
+    }
+
+    fn hit(text: &str) -> Hit {
+        Hit {
+            source: Source {
+                key: SourceKey("a".into()),
+                root: "/".into(),
+                path: "a.md".into(),
+            },
+            source_hash: String::new(),
+            chunk: Chunk {
+                text: text.into(),
+                ..Chunk::default()
+            },
+            score: 1.0,
+            why: Why::default(),
+        }
+    }
+}
