@@ -180,6 +180,10 @@ pub(crate) struct Within {
     #[arg(long = "lang", value_name = "TAG")]
     languages: Vec<String>,
 
+    /// Only files that are filed under this tag in their front matter or keywords (may be repeated)
+    #[arg(long = "tag", value_name = "TAG")]
+    tags: Vec<String>,
+
     /// Only files from this year, month or day on: 2026, 2026-11, 2026-11-21; the document's own date,
     /// or else the file's
     #[arg(long, value_name = "DATE")]
@@ -196,6 +200,7 @@ impl Within {
             within: self.patterns.clone(),
             types: self.types.clone(),
             languages: self.languages.clone(),
+            tags: self.tags.clone(),
             since: self.since.clone(),
             until: self.until.clone(),
         }

@@ -30,6 +30,8 @@ pub struct Document {
     /// When the document says it was written or last changed: `2026-11-21`, or with a time of day as in
     /// RFC 3339.
     pub date: Option<String>,
+    /// What the document is filed under by its author (front matter, keywords), as it is written there.
+    pub tags: Vec<String>,
     /// Damage met on the way. Damaged input is data: what could be read is in `text`.
     pub warnings: Vec<Warning>,
 }

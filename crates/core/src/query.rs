@@ -35,6 +35,8 @@ pub struct Filter {
     pub types: Vec<String>,
     /// BCP 47 tags; `zh` stands for `zh-Hans` and `zh-Hant` as well.
     pub languages: Vec<String>,
+    /// What the document is filed under, in any case; `sea` stands for `sea/storms` as well.
+    pub tags: Vec<String>,
     /// Of the document's own date, or of the file's where it has none; both ends included.
     pub since: Option<Period>,
     pub until: Option<Period>,

@@ -41,6 +41,8 @@ pub struct SourceState {
     pub media_type: String,
     /// When the document says it was written or last changed; see [`crate::Document::date`].
     pub date: Option<String>,
+    /// What the document is filed under by its author; see [`crate::Document::tags`].
+    pub tags: Vec<String>,
     pub outcome: Outcome,
     /// Why the source was read in part, skipped or failed.
     pub reason: Option<String>,

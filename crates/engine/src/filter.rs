@@ -32,6 +32,7 @@ pub(crate) fn scope(filter: &Filter, known: &[SourceState]) -> Result<Scope> {
         within.as_ref().is_none_or(|within| lies_in(within, state))
             && (types.is_empty() || types.iter().any(|kind| kind.is_of(state)))
             && is_in(&filter.languages, state)
+            && is_filed_under(&filter.tags, state)
             && is_between(filter, state)
     };
     let (inside, outside): (Vec<_>, Vec<_>) = known.iter().partition(passes);
@@ -59,6 +60,18 @@ fn is_in(languages: &[String], state: &SourceState) -> bool {
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
     };
     languages.is_empty() || languages.iter().any(speaks)
+}
+
+fn is_filed_under(tags: &[String], state: &SourceState) -> bool {
+    let is = |wanted: &String| {
+        let wanted = wanted.trim_start_matches('#').to_lowercase();
+        state.tags.iter().any(|tag| {
+            let tag = tag.to_lowercase();
+            let rest = tag.strip_prefix(&wanted);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        })
+    };
+    tags.is_empty() || tags.iter().any(is)
 }
 
 /// A file that was too fresh for its time to be kept is newer than any date asked for.
@@ -136,6 +149,7 @@ mod tests {
             language: Some(language.to_owned()),
             media_type: media_type.to_owned(),
             date: date.map(str::to_owned),
+            tags: Vec::new(),
             outcome: Outcome::Read,
             reason: None,
             chunks: 1,
@@ -235,6 +249,24 @@ mod tests {
         assert_eq!(of(&["zh"]), ["reports/年报", "notes/风暴.MD"]);
         assert_eq!(of(&["zh-hans"]), ["reports/年报"]);
         assert_eq!(of(&["en"]), ["reports/2025/annual.pdf", "notes/storm.md"]);
+    }
+
+    #[test]
+    fn a_tag_stands_for_those_below_it_in_any_case() {
+        let mut known = known();
+        known[0].tags = vec!["Sea/Storms".into(), "log".into()];
+        known[1].tags = vec!["seaside".into()];
+        let of = |tags: &[&str]| {
+            let filter = Filter {
+                tags: all(tags),
+                ..Filter::default()
+            };
+            scope(&filter, &known).unwrap()
+        };
+        let first = Scope::Only(vec![known[0].source.key.clone()]);
+        assert_eq!(of(&["sea"]), first);
+        assert_eq!(of(&["#sea/storms", "none"]), first);
+        assert_eq!(of(&["none"]), Scope::Only(vec![]));
     }
 
     #[test]

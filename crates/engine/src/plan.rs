@@ -257,6 +257,7 @@ mod tests {
             language: None,
             media_type: "text/plain".into(),
             date: None,
+            tags: Vec::new(),
             outcome: Outcome::Read,
             reason: None,
             chunks: 1,

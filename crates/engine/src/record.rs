@@ -45,6 +45,7 @@ pub(crate) fn prepared(
     state.language.clone_from(&document.language);
     state.media_type.clone_from(&document.media_type);
     state.date.clone_from(&document.date);
+    state.tags.clone_from(&document.tags);
     state.chunks = chunks.len() as u32;
     if document.is_partial() {
         state.outcome = Outcome::Partly;
@@ -123,6 +124,7 @@ fn blank(source: Source) -> SourceState {
         language: None,
         media_type: String::new(),
         date: None,
+        tags: Vec::new(),
         outcome: Outcome::Read,
         reason: None,
         chunks: 0,

@@ -26,6 +26,7 @@ pub(crate) fn states(batch: &RecordBatch) -> Result<Vec<SourceState>> {
     let language = rows.text(schema::LANGUAGE)?;
     let media_type = rows.text(schema::MEDIA_TYPE)?;
     let date = rows.text(schema::DATE)?;
+    let tags = rows.names(schema::TAGS)?;
     let outcome = rows.text(schema::OUTCOME)?;
     let reason = rows.text(schema::REASON)?;
     let chunks = rows.number::<UInt32Type>(schema::CHUNKS)?;
@@ -40,6 +41,7 @@ pub(crate) fn states(batch: &RecordBatch) -> Result<Vec<SourceState>> {
             language: language.owned(row),
             media_type: media_type.must(row)?.to_owned(),
             date: date.owned(row),
+            tags: tags.must(row)?,
             outcome: Outcome::named(outcome.must(row)?).ok_or_else(|| outcome.hole(row))?,
             reason: reason.owned(row),
             chunks: chunks.must(row)?,
@@ -165,7 +167,7 @@ impl<'a> Chunks<'a> {
             start: rows.number(schema::SPAN_START)?,
             end: rows.number(schema::SPAN_END)?,
             text: rows.text(schema::TEXT)?,
-            heading: rows.headings()?,
+            heading: rows.names(schema::HEADING)?,
             part: rows.text(schema::PART)?,
             table_header: rows.text(schema::TABLE_HEADER)?,
             page: rows.number(schema::PAGE)?,
@@ -225,8 +227,8 @@ impl<'a> Rows<'a> {
         self.column(name, |array| array.as_primitive_opt::<T>())
     }
 
-    fn headings(self) -> Result<Column<'a, ListArray>> {
-        self.column(schema::HEADING, |array| array.as_list_opt::<i32>())
+    fn names(self, name: &'static str) -> Result<Column<'a, ListArray>> {
+        self.column(name, |array| array.as_list_opt::<i32>())
     }
 
     fn vectors(self) -> Result<Column<'a, FixedSizeListArray>> {

@@ -130,6 +130,7 @@ fn piece_of(rows: &[Row], layout: &Layout) -> Result<RecordBatch> {
         text(&|row| row.head().and_then(|state| state.language.clone())),
         text(&|row| row.head().map(|state| state.media_type.clone())),
         text(&|row| row.head().and_then(|state| state.date.clone())),
+        names(rows, &|row| row.head().map(|state| &state.tags[..])),
         text(&|row| row.head().map(|state| state.outcome.as_str().to_owned())),
         text(&|row| row.head().and_then(|state| state.reason.clone())),
         small(&|row| row.head().map(|state| state.chunks)),
@@ -137,7 +138,7 @@ fn piece_of(rows: &[Row], layout: &Layout) -> Result<RecordBatch> {
         big(&|row| row.chunk().map(|chunk| chunk.span.start as u64)),
         big(&|row| row.chunk().map(|chunk| chunk.span.end as u64)),
         text(&|row| row.chunk().map(|chunk| chunk.text.clone())),
-        headings(rows),
+        names(rows, &|row| row.chunk().map(|chunk| &chunk.heading[..])),
         text(&|row| row.chunk().and_then(|chunk| chunk.part.clone())),
         text(&|row| row.chunk().and_then(|chunk| chunk.table_header.clone())),
         small(&|row| row.chunk().and_then(|chunk| chunk.page)),
@@ -193,15 +194,15 @@ fn lay_out<'a>(batch: &'a Batch, layout: &Layout) -> Result<Vec<Row<'a>>> {
     }
 }
 
-fn headings(rows: &[Row]) -> ArrayRef {
+/// A list of names for each row, or none.
+fn names<'a>(rows: &'a [Row], of: &dyn Fn(&'a Row) -> Option<&'a [String]>) -> ArrayRef {
     let mut lists = ListBuilder::new(StringBuilder::new()).with_field(schema::list_item());
     for row in rows {
-        if let Some(chunk) = row.chunk() {
-            for heading in &chunk.heading {
-                lists.values().append_value(heading);
-            }
+        let names = of(row);
+        for name in names.unwrap_or_default() {
+            lists.values().append_value(name);
         }
-        lists.append(row.chunk().is_some());
+        lists.append(names.is_some());
     }
     Arc::new(lists.finish())
 }

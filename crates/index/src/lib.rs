@@ -32,7 +32,7 @@
 //! let source = Source { key: SourceKey("a1".into()), root: "/notes".into(), path: "db.md".into() };
 //! let state = SourceState {
 //!     source, hash: "h1".into(), rules: "1".into(), size: 22, modified_ns: 0, title: None,
-//!     language: None, media_type: "text/markdown".into(), date: None,
+//!     language: None, media_type: "text/markdown".into(), date: None, tags: vec![],
 //!     outcome: Outcome::Read, reason: None, chunks: 1,
 //! };
 //! let chunks = vec![StoredChunk { chunk, text_hash: "t1".into(), vector: [0.6, 0.8].into() }];

@@ -12,8 +12,8 @@ use crate::Layout;
 use crate::error::{IndexError, Result};
 
 /// The format of a store on disk; others are refused. 1: the first. 2: parts of files, table headers and
-/// dates have columns.
-pub const FORMAT: u64 = 2;
+/// dates have columns. 3: tags have one.
+pub const FORMAT: u64 = 3;
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Meta {

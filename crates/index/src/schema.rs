@@ -26,6 +26,7 @@ pub(crate) const TITLE: &str = "title";
 pub(crate) const LANGUAGE: &str = "language";
 pub(crate) const MEDIA_TYPE: &str = "media_type";
 pub(crate) const DATE: &str = "date";
+pub(crate) const TAGS: &str = "tags";
 pub(crate) const OUTCOME: &str = "outcome";
 pub(crate) const REASON: &str = "reason";
 pub(crate) const CHUNKS: &str = "chunks";
@@ -56,7 +57,7 @@ pub(crate) const DISTANCE: &str = "_distance";
 pub(crate) const SCORE: &str = "_score";
 
 /// Columns that make a [`rag_core::SourceState`].
-pub(crate) const STATE_COLUMNS: [&str; 14] = [
+pub(crate) const STATE_COLUMNS: [&str; 15] = [
     SOURCE_KEY,
     ROOT,
     PATH,
@@ -68,6 +69,7 @@ pub(crate) const STATE_COLUMNS: [&str; 14] = [
     LANGUAGE,
     MEDIA_TYPE,
     DATE,
+    TAGS,
     OUTCOME,
     REASON,
     CHUNKS,
@@ -103,6 +105,7 @@ pub(crate) fn schema(dimensions: usize) -> SchemaRef {
     )]);
     let must = |name: &str| Field::new(name, DataType::Utf8, false);
     let text = |name: &str| Field::new(name, DataType::Utf8, true);
+    let names = |name: &str| Field::new(name, DataType::List(list_item()), true);
     let number = |name: &str, kind: DataType| Field::new(name, kind, true);
     Arc::new(Schema::new(vec![
         must(ID).with_metadata(key),
@@ -118,6 +121,7 @@ pub(crate) fn schema(dimensions: usize) -> SchemaRef {
         text(LANGUAGE),
         text(MEDIA_TYPE),
         text(DATE),
+        names(TAGS),
         text(OUTCOME),
         text(REASON),
         number(CHUNKS, DataType::UInt32),
@@ -125,7 +129,7 @@ pub(crate) fn schema(dimensions: usize) -> SchemaRef {
         number(SPAN_START, DataType::UInt64),
         number(SPAN_END, DataType::UInt64),
         text(TEXT),
-        Field::new(HEADING, DataType::List(list_item()), true),
+        names(HEADING),
         text(PART),
         text(TABLE_HEADER),
         number(PAGE, DataType::UInt32),
@@ -139,7 +143,7 @@ pub(crate) fn schema(dimensions: usize) -> SchemaRef {
     ]))
 }
 
-/// An item of the heading path.
+/// An item of the heading path, a tag.
 pub(crate) fn list_item() -> Arc<Field> {
     Arc::new(Field::new("item", DataType::Utf8, true))
 }

@@ -77,11 +77,15 @@ fn shown(document: &Document) -> String {
         media_type,
         encoding,
         date,
+        tags,
         warnings,
     } = document;
     let mut out = format!(
         "{media_type}, {encoding:?}, title {title:?}, language {language:?}, date {date:?}\n"
     );
+    if !tags.is_empty() {
+        let _ = writeln!(out, "tags {tags:?}");
+    }
     let of = |span: Span| span.slice(text);
     for page in pages {
         let _ = writeln!(out, "page {}: {} bytes", page.number, page.span.len());

@@ -65,6 +65,7 @@ fn source(name: &str, seed: usize, texts: &[&str]) -> SourceRows {
         language: None,
         media_type: "text/plain".into(),
         date: None,
+        tags: Vec::new(),
         outcome: Outcome::Read,
         reason: None,
         chunks: u32::try_from(texts.len()).unwrap(),

@@ -48,9 +48,13 @@ fn a_format_of_the_past_or_the_future_is_refused_with_advice() {
     let (home, store) = store();
     drop(store);
     let dir = home.path().join("kb");
-    let past = r#"{"format": 1, "embedder": "toy", "fingerprint": "toy-1", "dimensions": 4}"#;
-    let future = r#"{"format": 99, "shape": "new"}"#;
-    for meta in [past, future] {
+    let past = [1, 2].map(|format| {
+        format!(
+            r#"{{"format": {format}, "embedder": "toy", "fingerprint": "toy-1", "dimensions": 4}}"#
+        )
+    });
+    let future = r#"{"format": 99, "shape": "new"}"#.to_owned();
+    for meta in past.into_iter().chain([future]) {
         fs::write(dir.join("meta.json"), meta).unwrap();
         let errors = [Store::open(&dir, &layout()), Store::open_reader(&dir)];
         for error in errors.map(|opened| opened.unwrap_err()) {

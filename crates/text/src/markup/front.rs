@@ -9,6 +9,7 @@ use crate::lines::lines;
 pub(super) struct Front {
     pub(super) title: Option<String>,
     pub(super) date: Option<String>,
+    pub(super) tags: Vec<String>,
     /// Lines that are worth finding: tags, authors, a summary.
     pub(super) told: Vec<Span>,
 }
@@ -31,6 +32,16 @@ const TOLD: [&str; 14] = [
     "topics",
 ];
 
+/// Those of them under which a text is filed.
+const TAGS: [&str; 6] = [
+    "tags",
+    "tag",
+    "keywords",
+    "categories",
+    "category",
+    "topics",
+];
+
 const DATES: [&str; 6] = [
     "date",
     "updated",
@@ -48,12 +59,16 @@ impl Front {
         let mut date_rank = DATES.len();
         // A value may go on in indented lines and list entries.
         let mut is_told = false;
+        let mut files = false;
         for line in lines(span.slice(text)) {
             let goes_on = line.indent() > 0 || line.text.starts_with("- ");
             let place = line.span.shifted(span.start);
             if goes_on && is_told {
                 if let Some(last) = front.told.last_mut() {
                     last.end = place.end;
+                }
+                if files {
+                    front.tags.extend(tags(line.text));
                 }
                 continue;
             }
@@ -73,11 +88,36 @@ impl Front {
                 front.date = Some(date);
             } else if TOLD.contains(&key.as_str()) && value != "[]" {
                 is_told = true;
+                files = TAGS.contains(&key.as_str());
+                if files {
+                    front.tags.extend(tags(value));
+                }
                 front.told.push(place);
             }
         }
         front
     }
+}
+
+/// The tags of `a, b`, of `[a, "b"]`, of `- a`, of `#a #b` and of Logseq's `[[a]] [[b]]`.
+pub(super) fn tags(value: &str) -> Vec<String> {
+    let value = value.trim();
+    let value = value.strip_prefix("- ").unwrap_or(value);
+    let inner = value.trim_matches(['[', ']']);
+    // Words are tags of their own only where each is marked as one.
+    let marked = inner.split_whitespace().all(|word| word.starts_with('#'));
+    let split: Vec<&str> = if marked {
+        inner.split_whitespace().collect()
+    } else if value.contains("]] [[") {
+        inner.split("]] [[").collect()
+    } else {
+        inner.split([',', '，', '、']).collect()
+    };
+    let bare = split.into_iter().map(|tag| {
+        let tag = unquoted(tag.trim_matches(['[', ']', ' ']));
+        tag.trim_start_matches('#').trim().to_owned()
+    });
+    bare.filter(|tag| !tag.is_empty()).collect()
 }
 
 fn unquoted(value: &str) -> &str {
@@ -204,12 +244,29 @@ mod tests {
     }
 
     #[test]
+    fn tags_come_in_many_forms() {
+        for (value, expected) in [
+            ("a, b c", &["a", "b c"][..]),
+            ("[a, \"b c\", 'd']", &["a", "b c", "d"]),
+            ("#a #b/c", &["a", "b/c"]),
+            ("[[港口]] [[sea]]", &["港口", "sea"]),
+            ("[[港口]], [[sea]]", &["港口", "sea"]),
+            ("- 港口", &["港口"]),
+            ("港口、灯塔，sea", &["港口", "灯塔", "sea"]),
+            ("[]", &[]),
+        ] {
+            assert_eq!(tags(value), expected, "{value}");
+        }
+    }
+
+    #[test]
     fn title_date_and_tags_are_told() {
         let text = "title: 'Storms: a list'\ndate: 2026-11-21\ncreated: 2020-01-01\ntags:\n  - sea\n- port\ndraft: no\nauthor: Tern\n";
         let front = Front::read(text, Span::new(0, text.len()));
         assert_eq!(front.title.as_deref(), Some("Storms: a list"));
         assert_eq!(front.date.as_deref(), Some("2026-11-21"));
         let told: Vec<&str> = front.told.iter().map(|span| span.slice(text)).collect();
+        assert_eq!(front.tags, ["sea", "port"]);
         assert_eq!(told, ["tags:\n  - sea\n- port", "author: Tern"]);
     }
 }

@@ -44,6 +44,7 @@ pub(crate) fn read(text: String) -> Document {
     Document {
         title: front.title.or_else(|| first_heading(&blocks)),
         date: front.date,
+        tags: front.tags,
         blocks,
         links: outline.links,
         text,

@@ -3,7 +3,10 @@
 
 use rag_core::{Block, BlockKind, Document, Span};
 
-use super::{front::iso_date, marker::Marker};
+use super::{
+    front::{iso_date, tags},
+    marker::Marker,
+};
 use crate::lines::{Line, Lines, lines};
 
 /// States of tasks that stand before a headline's words.
@@ -34,6 +37,7 @@ pub(super) fn read(text: String) -> Document {
         marker: Marker::new(&text),
         title: None,
         date: None,
+        tags: Vec::new(),
         missing: Vec::new(),
     };
     let mut lines = lines(&text);
@@ -44,12 +48,14 @@ pub(super) fn read(text: String) -> Document {
         marker,
         title,
         date,
+        tags,
         ..
     } = reading;
     let document = marker.finish().document(text);
     Document {
         title: title.or(document.title.clone()),
         date,
+        tags,
         ..document
     }
 }
@@ -58,6 +64,7 @@ struct Reading<'a> {
     marker: Marker<'a>,
     title: Option<String>,
     date: Option<String>,
+    tags: Vec<String>,
     /// Marks that do not come any more: what they would close is text.
     missing: Vec<String>,
 }
@@ -134,7 +141,20 @@ impl Reading<'_> {
             "caption" => self
                 .marker
                 .begin(BlockKind::Paragraph, line.place_of(value)),
-            key if TOLD.contains(&key) => self.marker.begin(BlockKind::Paragraph, line.span),
+            key if TOLD.contains(&key) => {
+                match key {
+                    "filetags" => {
+                        let tags = value
+                            .split(':')
+                            .map(str::trim)
+                            .filter(|tag| !tag.is_empty());
+                        self.tags.extend(tags.map(str::to_owned));
+                    }
+                    "keywords" => self.tags.extend(tags(value)),
+                    _ => {}
+                }
+                self.marker.begin(BlockKind::Paragraph, line.span);
+            }
             _ => {}
         }
         self.marker.close();
@@ -245,6 +265,7 @@ mod tests {
         let document = read(text.to_owned());
         assert_eq!(document.title.as_deref(), Some("港口"));
         assert_eq!(document.date.as_deref(), Some("2026-11-21"));
+        assert_eq!(document.tags, ["sea"]);
         let labels: Vec<_> = document
             .blocks
             .iter()
