@@ -17,8 +17,11 @@ mod fixtures;
 /// What people see: help, errors, exit codes, what goes to stdout.
 mod terminal;
 
-/// Ingest, search, ask, status and forget on the fixtures, with the starter models.
+/// Ingest, ask, status and forget on the fixtures, with the starter models.
 mod journey;
+
+/// Questions, filters, reasons and scores of a search.
+mod finding;
 
 /// Reading files that nobody should trust: workers, their confinement, and what `rag doctor` says.
 mod reading;
