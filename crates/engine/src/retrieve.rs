@@ -2,7 +2,7 @@
 
 use rag_core::fold::is_unspaced;
 use rag_core::{Code, Embedder, Error, Filter, Hit, Mode, Purpose, Query, Result};
-use rag_index::{Scope, Store};
+use rag_index::{Found, Scope, Store};
 
 use crate::fuse::{Fused, fuse};
 use crate::{filter, repeats};
@@ -20,38 +20,55 @@ pub(crate) fn search(
     } else {
         filter::scope(&query.filter, &store.sources()?)?
     };
-    let words = match query.mode {
-        Mode::Vector => Vec::new(),
-        Mode::Hybrid | Mode::Words => store.search_words_in(&scope, &query.text, depth)?,
+    let by_words = || store.search_words_in(&scope, &query.text, depth);
+    let by_vector = |embedder: &dyn Embedder| {
+        let vectors = embedder.embed(&[&query.text], Purpose::Query)?;
+        let vector = vectors.first().map_or(&[][..], Vec::as_slice);
+        store.search_vector_in(&scope, vector, depth)
     };
     let mut weights = Fused {
         words: 1.0,
         vector: 1.0,
     };
-    let vector = match (query.mode, embedder) {
-        (Mode::Words, _) => Vec::new(),
+    let (words, vector) = match (query.mode, embedder) {
+        (Mode::Words, _) => (by_words()?, Vec::new()),
         (_, None) => {
             return Err(
                 Error::new(Code::ModelMissing, "searching by vectors needs an embedder")
                     .hint("rag models pull starter, or search with --mode words"),
             );
         }
-        (mode, Some(embedder)) => {
-            if mode == Mode::Hybrid {
-                weights = weigh(&query.text, embedder.languages());
-            }
-            if weights.vector > 0.0 || words.is_empty() {
-                let vectors = embedder.embed(&[&query.text], Purpose::Query)?;
-                let vector = vectors.first().map_or(&[][..], Vec::as_slice);
-                store.search_vector_in(&scope, vector, depth)?
+        (Mode::Vector, Some(embedder)) => (Vec::new(), by_vector(embedder)?),
+        (Mode::Hybrid, Some(embedder)) => {
+            weights = weigh(&query.text, embedder.languages());
+            if weights.vector > 0.0 {
+                at_once(by_words, || by_vector(embedder))?
             } else {
-                Vec::new()
+                match by_words()? {
+                    none if none.is_empty() => (none, by_vector(embedder)?),
+                    words => (words, Vec::new()),
+                }
             }
         }
     };
     let mut hits = repeats::demote(fuse(words, vector, weights));
     hits.truncate(query.limit);
     Ok(hits)
+}
+
+/// Both searches side by side: one waits for the disk while the other computes.
+fn at_once(
+    words: impl FnOnce() -> Result<Vec<Found>> + Send,
+    vector: impl FnOnce() -> Result<Vec<Found>>,
+) -> Result<(Vec<Found>, Vec<Found>)> {
+    std::thread::scope(|scope| {
+        let words = scope.spawn(words);
+        let vector = vector();
+        let words = words
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        Ok((words?, vector?))
+    })
 }
 
 /// How much each search counts for this query. Vectors of an embedder that never saw the query's
