@@ -54,13 +54,62 @@ pub(crate) fn query(text: &str) -> Option<FullTextSearchQuery> {
     Some(FullTextSearchQuery::new_query(query))
 }
 
-/// Terms of a script without spaces that are short enough to stand in a text as they stand in the
-/// query: ICU knows `数据` and `库` and not `数据库`, and a text with the two apart is a worse hit.
-/// Nothing of a whole sentence, which stands nowhere.
+/// What of a query counts more where it stands as one: what it quotes, identifiers (`ERR-404_b`,
+/// `store.open()`), and terms of a script without spaces that are short enough to stand in a text as
+/// they stand in the query. ICU knows `数据` and `库` and not `数据库`, and a text with the two apart is a
+/// worse hit. Nothing of a whole sentence, which stands nowhere.
 fn phrases(terms: &str) -> Vec<String> {
     let runs = terms.split(|c: char| !(is_unspaced(c) && c.is_alphanumeric()));
     let short = runs.filter(|run| PHRASE.contains(&run.chars().count()));
-    short.take(PHRASES).map(str::to_owned).collect()
+    let identifiers = terms.split_whitespace().filter(|word| is_identifier(word));
+    let mut phrases: Vec<String> = Vec::new();
+    for phrase in quoted(terms).into_iter().chain(identifiers).chain(short) {
+        let is_new = !phrases.iter().any(|earlier| earlier.contains(phrase));
+        if is_new && phrases.len() < PHRASES {
+            phrases.push(phrase.to_owned());
+        }
+    }
+    phrases
+}
+
+/// What stands between quotation marks, if it is more than one word or character.
+fn quoted(terms: &str) -> Vec<&str> {
+    let mut quoted = Vec::new();
+    let mut rest = terms;
+    while let Some(open) = rest.find(QUOTES.map(|(open, _)| open)) {
+        let Some(mark) = rest[open..].chars().next() else {
+            break;
+        };
+        let inside = &rest[open + mark.len_utf8()..];
+        let close = QUOTES.iter().find(|(open, _)| *open == mark);
+        let Some(end) = close.and_then(|(_, close)| inside.find(*close)) else {
+            rest = inside;
+            continue;
+        };
+        let text = inside[..end].trim();
+        if text.chars().filter(|c| c.is_alphanumeric()).count() > 1 {
+            quoted.push(text);
+        }
+        rest = inside[end..].get(mark.len_utf8()..).unwrap_or_default();
+    }
+    quoted
+}
+
+/// Quotation marks in pairs, as they are after NFKC.
+const QUOTES: [(char, char); 5] = [
+    ('"', '"'),
+    ('“', '”'),
+    ('「', '」'),
+    ('『', '』'),
+    ('«', '»'),
+];
+
+/// Whether `word` has a mark between letters or digits that ordinary words do not have there.
+fn is_identifier(word: &str) -> bool {
+    let word = word.trim_matches(|c: char| !c.is_alphanumeric());
+    let marks = word.contains(['_', '.', '/', '\\', ':', '#', '@', '=', '$'])
+        || (word.contains('-') && word.contains(|c: char| c.is_ascii_digit()));
+    marks && word.is_ascii()
 }
 
 /// The full-text index over [`schema::WORDS`].
@@ -83,4 +132,30 @@ pub(crate) fn index() -> lancedb::Result<FtsIndexBuilder> {
 fn normal(text: &str) -> String {
     let text: String = text.nfkc().collect();
     fast2s::convert(&text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_quoted_or_an_identifier_counts_as_one() {
+        assert_eq!(
+            phrases(&normal("who said \"net profit\" of “the year”?")),
+            ["net profit", "the year"]
+        );
+        assert_eq!(
+            phrases(&normal("what does ERR-404_b mean in store.open()")),
+            ["ERR-404_b", "store.open()"]
+        );
+        assert_eq!(
+            phrases(&normal("「向量資料庫」是什么")),
+            ["向量资料库", "是什么"]
+        );
+        assert_eq!(
+            phrases(&normal("the well-known \"x\" and \"no end")),
+            [""; 0]
+        );
+        assert_eq!(phrases(&normal("第三季度的营业收入增长了多少")), [""; 0]);
+    }
 }
