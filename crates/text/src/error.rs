@@ -16,6 +16,8 @@ pub(crate) enum Failure {
     Unsupported { name: String, kind: String },
     #[error("`{name}` needs a password")]
     Encrypted { name: String },
+    #[error("no password that was given opens `{name}`")]
+    WrongPassword { name: String },
     #[error("`{name}` has {size} bytes, more than the {limit} that a file may have")]
     TooLarge { name: String, size: u64, limit: u64 },
     #[error("`{name}` lies in more than {limit} archives or messages within each other")]
@@ -52,6 +54,10 @@ impl From<Failure> for Error {
             Failure::Encrypted { .. } => (
                 Code::Encrypted,
                 "give it with `--password`, or save a copy without it and ingest that",
+            ),
+            Failure::WrongPassword { .. } => (
+                Code::Encrypted,
+                "give the right one with `--password`; upper and lower case count",
             ),
             Failure::TooLarge { .. } => (
                 Code::LimitExceeded,

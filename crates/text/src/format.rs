@@ -42,7 +42,7 @@ pub(crate) static PDF: Format = Format {
     magic: &[],
     marks: None,
     extensions: &[],
-    parser: Parser::Bytes(|input| pdf::read(input.name, input.bytes)),
+    parser: Parser::Bytes(pdf::read),
 };
 
 pub(crate) static HTML: Format = Format {

@@ -46,6 +46,7 @@ mod language;
 mod lines;
 mod markup;
 mod nest;
+mod ocr;
 mod pdf;
 mod reader;
 mod recognise;

@@ -1,6 +1,10 @@
 //! The reader: recognises a file, picks its parser, keeps panics in.
 
-use std::{fs::File, io::Read as _, path::Path};
+use std::{
+    fs::File,
+    io::Read as _,
+    path::{Path, PathBuf},
+};
 
 use rag_core::{Document, Extractor, Result};
 
@@ -13,6 +17,7 @@ use crate::{
     language::language_of,
     markup::PLAIN,
     nest::{Input, Nest},
+    ocr::OcrProgram,
     recognise::{HEAD_BYTES, ToldBy, by_text, described, recognise, told},
 };
 
@@ -31,6 +36,7 @@ pub const MAX_FILE_BYTES: u64 = 512 * 1024 * 1024;
 pub struct Reader {
     passwords: Vec<String>,
     ocr_languages: Vec<String>,
+    ocr_program: OcrProgram,
 }
 
 impl Reader {
@@ -53,14 +59,23 @@ impl Reader {
         self
     }
 
-    #[allow(dead_code, reason = "the formats that use it join next")]
+    /// Which `tesseract` reads scans; none for nobody. By default the one in the folders for programs.
+    #[must_use]
+    pub fn with_ocr_program(mut self, program: Option<PathBuf>) -> Self {
+        self.ocr_program = program.map_or(OcrProgram::None, OcrProgram::At);
+        self
+    }
+
     pub(crate) fn passwords(&self) -> &[String] {
         &self.passwords
     }
 
-    #[allow(dead_code, reason = "the formats that use it join next")]
     pub(crate) fn ocr_languages(&self) -> &[String] {
         &self.ocr_languages
+    }
+
+    pub(crate) fn ocr_program(&self) -> &OcrProgram {
+        &self.ocr_program
     }
 
     /// Reads a file's bytes; `name` is its file name, of which the extension counts.

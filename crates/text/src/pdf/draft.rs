@@ -1,6 +1,6 @@
 //! One page of a PDF as a reader of it gives it: blocks of lines, and what could not be read.
 
-use rag_core::BlockKind;
+use rag_core::{Area, BlockKind};
 
 /// A page before it is written into a document.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -9,7 +9,9 @@ pub(crate) struct Draft {
     pub(crate) blocks: Vec<DraftBlock>,
     /// What was written onto the page: values of form fields, notes.
     pub(crate) written: Vec<DraftBlock>,
-    /// What the page draws; asked only where it gave no text.
+    /// Where it leads to.
+    pub(crate) links: Vec<DraftLink>,
+    /// What the page draws; asked only where it gave hardly any text.
     pub(crate) draws: Draws,
     /// What could not be read, each as one fact.
     pub(crate) skipped: Vec<String>,
@@ -21,17 +23,31 @@ pub(crate) struct DraftBlock {
     pub(crate) kind: BlockKind,
     /// Without line breaks; the cells of a table's row are parted by tabs.
     pub(crate) lines: Vec<String>,
+    pub(crate) area: Option<Area>,
 }
 
-/// What is on a page without text.
+/// A place on the page that leads somewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DraftLink {
+    /// The words that stand there.
+    pub(crate) text: String,
+    pub(crate) area: Area,
+    pub(crate) target: String,
+}
+
+/// What is on a page with no text or hardly any.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Draws {
     #[default]
     Nothing,
     /// Operators that show text, which gave no characters.
     Text,
-    /// Pictures, or so many lines that they may be letters.
-    Pictures,
+    /// Pictures; where there is some text, one that fills most of the page.
+    Picture,
+    /// So many lines that they may be letters.
+    Outlines,
+    /// A few lines and areas, which are none.
+    Shapes,
 }
 
 impl Draft {
@@ -40,18 +56,15 @@ impl Draft {
         self.lines().all(|line| line.trim().is_empty())
     }
 
-    /// Share of characters that are no text: replacement, private-use and control characters.
-    pub(crate) fn garbage_share(&self) -> f64 {
-        let (mut garbage, mut all) = (0_usize, 0_usize);
-        for c in self
+    /// Whether there are at least so many characters on it, white space aside.
+    pub(crate) fn has_chars(&self, count: usize) -> bool {
+        let mut chars = self
             .lines()
             .flat_map(str::chars)
-            .filter(|c| !c.is_whitespace())
-        {
-            all += 1;
-            garbage += usize::from(is_garbage(c));
-        }
-        garbage as f64 / all.max(1) as f64
+            .filter(|c| !c.is_whitespace());
+        count
+            .checked_sub(1)
+            .is_none_or(|before| chars.nth(before).is_some())
     }
 
     /// Length of the text in bytes.
@@ -59,7 +72,8 @@ impl Draft {
         self.lines().map(str::len).sum()
     }
 
-    fn lines(&self) -> impl Iterator<Item = &str> {
+    /// All lines, from wherever they come.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = &str> {
         self.blocks
             .iter()
             .chain(&self.written)
@@ -75,7 +89,17 @@ impl DraftBlock {
             .map(|line| cleaned(&line))
             .filter(|line| !line.is_empty())
             .collect();
-        (!lines.is_empty()).then_some(Self { kind, lines })
+        (!lines.is_empty()).then_some(Self {
+            kind,
+            lines,
+            area: None,
+        })
+    }
+
+    /// The same, standing there.
+    pub(crate) fn at(mut self, area: Area) -> Self {
+        self.area = Some(area);
+        self
     }
 
     /// The block's text: its lines, a word that was divided at a line's end made whole.
@@ -128,12 +152,6 @@ fn cleaned(line: &str) -> String {
     line.trim().to_owned()
 }
 
-fn is_garbage(c: char) -> bool {
-    matches!(c,
-        '\u{FFFD}' | '\u{E000}'..='\u{F8FF}' | '\u{F0000}'..='\u{10FFFD}' | '\u{FFFE}' | '\u{FFFF}')
-        || c.is_control()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -158,17 +176,5 @@ mod tests {
             DraftBlock::new(BlockKind::Paragraph, [" \u{1}".to_owned()]),
             None
         );
-    }
-
-    #[test]
-    fn undecoded_characters_are_counted() {
-        let draft = Draft {
-            blocks: DraftBlock::new(BlockKind::Paragraph, ["ab\u{FFFD}\u{E001}".to_owned()])
-                .into_iter()
-                .collect(),
-            ..Draft::default()
-        };
-        assert!((draft.garbage_share() - 0.5).abs() < 1e-9);
-        assert!(Draft::default().garbage_share().abs() < 1e-9);
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use pdfboss_core::{Document, ObjRef, Object, object::decode_text_string};
+use pdfboss_core::{Document, ObjRef, Object, Page, object::decode_text_string};
 use rag_core::BlockKind;
 
 use super::draft::DraftBlock;
@@ -28,15 +28,12 @@ pub(crate) fn values(document: &Document) -> HashMap<ObjRef, String> {
     values
 }
 
-/// The blocks written onto the page at `index`, from its top to its bottom.
+/// The blocks written onto a page, from its top to its bottom.
 pub(crate) fn written_on(
     document: &Document,
-    index: usize,
+    page: &Page,
     values: &HashMap<ObjRef, String>,
 ) -> Vec<DraftBlock> {
-    let Ok(page) = document.page(index) else {
-        return Vec::new();
-    };
     let items = page
         .dict()
         .get("Annots")

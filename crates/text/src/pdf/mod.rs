@@ -1,90 +1,110 @@
 //! PDF: two readers behind one trait, chosen page by page, and one document with exact pages.
 
+mod bookmarks;
 mod draft;
 mod fields;
+mod layout;
+mod links;
 mod primary;
+mod problems;
+mod quality;
 mod running;
+mod scans;
 mod second;
+mod shown;
 mod voice;
 mod writer;
 
 use rag_core::Document;
 
-use crate::error::Failure;
+use crate::{error::Failure, nest::Input};
 use draft::{Draft, Draws};
 use primary::Primary;
+use problems::Problem;
+use quality::{Quality, Spacing};
 use second::Second;
 use voice::{Refusal, Voice};
-use writer::Problem;
-
-/// Above this share of undecoded characters the other reader is heard.
-const MAX_GARBAGE_SHARE: f64 = 0.3;
-
-/// Above this share a page counts as read in part only.
-const NOTABLE_GARBAGE_SHARE: f64 = 0.05;
+use writer::About;
 
 /// Text beyond so many bytes is left out, with a warning.
 const MAX_TEXT_BYTES: usize = 128 * 1024 * 1024;
 
 /// The document of a PDF file.
-pub(crate) fn read(name: &str, bytes: &[u8]) -> Result<Document, Failure> {
-    let mut title = None;
-    let (mut voice, mut second): (Box<dyn Voice>, Heard) = match Primary::open(bytes) {
-        Ok(primary) => {
-            title = primary.title().map(str::to_owned);
-            (Box::new(primary), Heard::NotYet)
-        }
-        Err(Refusal::Encrypted) => {
-            return Err(Failure::Encrypted {
-                name: name.to_owned(),
-            });
-        }
+pub(crate) fn read(input: &Input<'_>) -> Result<Document, Failure> {
+    let passwords = input.reader.passwords();
+    match Primary::open(input.bytes, passwords) {
+        Ok(primary) => Ok(by_both(input, primary)),
         Err(Refusal::NoPages) => {
-            return Ok(writer::document(&[], vec![(0, Problem::NoPages)], None));
+            let problems = vec![(0, Problem::NoPages)];
+            Ok(writer::document(&[], problems, About::default()))
         }
-        Err(Refusal::Unreadable(cause)) => match Second::open(bytes) {
-            Ok(second) => (Box::new(second), Heard::Never),
-            Err(refusal) => return Err(refused(name, &refusal, cause)),
+        Err(Refusal::Encrypted) => Err(refused(input, &Refusal::Encrypted, String::new())),
+        Err(Refusal::Unreadable(cause)) => match Second::open(input.bytes, passwords) {
+            Ok(second) => Ok(by_second(second)),
+            Err(refusal) => Err(refused(input, &refusal, cause)),
         },
-    };
-    let mut drafts = Vec::with_capacity(voice.page_count());
-    let mut problems = Vec::new();
-    let mut length = 0;
-    for index in 0..voice.page_count() {
-        if length > MAX_TEXT_BYTES {
-            problems.push((index, Problem::TooLong));
-            break;
-        }
-        let first = voice.page(index);
-        let (draft, problem) = chosen(first, || second.page(bytes, index));
-        length += draft.len();
-        problems.extend(
-            draft
-                .skipped
-                .iter()
-                .map(|fact| (index, Problem::Skipped(fact.clone()))),
-        );
-        problems.extend(problem.map(|problem| (index, problem)));
-        drafts.push(draft);
     }
-    running::drop_running_lines(&mut drafts);
-    for draft in &mut drafts {
-        draft.blocks.append(&mut draft.written);
-    }
-    Ok(writer::document(&drafts, problems, title.as_deref()))
 }
 
-fn refused(name: &str, second: &Refusal, cause: String) -> Failure {
-    match second {
-        Refusal::Encrypted => Failure::Encrypted {
-            name: name.to_owned(),
-        },
+fn refused(input: &Input<'_>, refusal: &Refusal, cause: String) -> Failure {
+    let name = input.name.to_owned();
+    match refusal {
+        Refusal::Encrypted if input.reader.passwords().is_empty() => Failure::Encrypted { name },
+        Refusal::Encrypted => Failure::WrongPassword { name },
         Refusal::NoPages | Refusal::Unreadable(_) => Failure::Malformed {
-            name: name.to_owned(),
+            name,
             kind: "PDF",
             cause,
         },
     }
+}
+
+fn by_both(input: &Input<'_>, mut primary: Primary) -> Document {
+    let mut second = Heard::NotYet;
+    let count = primary.page_count();
+    let (mut drafts, mut problems) = gathered(count, |index| {
+        let first = primary.page(index);
+        chosen(first, || second.page(input, index))
+    });
+    scans::read(input, &primary, &mut drafts, &mut problems);
+    running::drop_running_lines(&mut drafts);
+    bookmarks::mark(&mut drafts, &primary.bookmarks());
+    for draft in &mut drafts {
+        draft.blocks.append(&mut draft.written);
+    }
+    let about = About::from(&primary.metadata());
+    writer::document(&drafts, problems, about)
+}
+
+fn by_second(mut second: Second) -> Document {
+    let (mut drafts, problems) = gathered(second.page_count(), |index| {
+        chosen(second.page(index), || None)
+    });
+    running::drop_running_lines(&mut drafts);
+    writer::document(&drafts, problems, About::default())
+}
+
+/// All pages up to the limit on text, and what is wrong with them.
+fn gathered(
+    count: usize,
+    mut page: impl FnMut(usize) -> (Draft, Option<Problem>),
+) -> (Vec<Draft>, Vec<(usize, Problem)>) {
+    let mut drafts = Vec::new();
+    let mut problems = Vec::new();
+    let mut length = 0;
+    for index in 0..count {
+        if length > MAX_TEXT_BYTES {
+            problems.push((index, Problem::TooLong));
+            break;
+        }
+        let (draft, problem) = page(index);
+        length += draft.len();
+        let skipped = draft.skipped.iter();
+        problems.extend(skipped.map(|fact| (index, Problem::Skipped(fact.clone()))));
+        problems.extend(problem.map(|problem| (index, problem)));
+        drafts.push(draft);
+    }
+    (drafts, problems)
 }
 
 /// The second reader, opened when it is first needed.
@@ -95,9 +115,10 @@ enum Heard {
 }
 
 impl Heard {
-    fn page(&mut self, bytes: &[u8], index: usize) -> Option<Draft> {
+    fn page(&mut self, input: &Input<'_>, index: usize) -> Option<Draft> {
         if let Self::NotYet = self {
-            *self = Second::open(bytes).map_or(Self::Never, |second| Self::Open(Box::new(second)));
+            let second = Second::open(input.bytes, input.reader.passwords());
+            *self = second.map_or(Self::Never, |second| Self::Open(Box::new(second)));
         }
         match self {
             Self::Open(second) => second.page(index).ok(),
@@ -107,7 +128,8 @@ impl Heard {
 }
 
 /// The better of two readings of a page, and what is wrong with it. The second reader is heard only
-/// where the first fails on the page, gives garbage, or gives nothing although text is shown.
+/// where the first fails on the page, gives what does not look like text, or gives nothing although
+/// text is shown.
 fn chosen(
     first: Result<Draft, String>,
     second: impl FnOnce() -> Option<Draft>,
@@ -116,31 +138,46 @@ fn chosen(
         Ok(draft) => (draft, None),
         Err(cause) => (Draft::default(), Some(cause)),
     };
-    let garbage = first.garbage_share();
+    let quality = Quality::of(&first);
     let misses_text = first.is_empty() && first.draws == Draws::Text;
-    if failed.is_none() && garbage <= MAX_GARBAGE_SHARE && !misses_text {
-        let problem = if first.is_empty() {
-            (first.draws == Draws::Pictures).then_some(Problem::NoText)
-        } else {
-            (garbage > NOTABLE_GARBAGE_SHARE).then_some(Problem::Undecoded(garbage))
-        };
+    if failed.is_none() && !quality.is_doubtful() && !misses_text {
+        let problem = wrong_with(&first, quality);
         return (first, problem);
     }
-    let other = second().filter(|draft| !draft.is_empty());
-    if let Some(mut other) = other {
-        let share = other.garbage_share();
-        if first.is_empty() || share < garbage {
+    if let Some(mut other) = second() {
+        let of_other = Quality::of(&other);
+        if of_other.beats(quality) {
             other.skipped.clone_from(&first.skipped);
-            let problem = (share > NOTABLE_GARBAGE_SHARE).then_some(Problem::Undecoded(share));
+            other.written.clone_from(&first.written);
+            other.draws = first.draws;
+            let problem = wrong_with(&other, of_other);
             return (other, problem);
         }
     }
     let problem = match failed {
-        Some(cause) => Problem::Failed(cause),
-        None if misses_text => Problem::NoText,
-        None => Problem::Undecoded(garbage),
+        Some(cause) => Some(Problem::Failed(cause)),
+        None => wrong_with(&first, quality),
     };
-    (first, Some(problem))
+    (first, problem)
+}
+
+fn wrong_with(draft: &Draft, quality: Quality) -> Option<Problem> {
+    if draft.is_empty() {
+        return match draft.draws {
+            Draws::Text | Draws::Picture | Draws::Outlines => Some(Problem::NoText(draft.draws)),
+            Draws::Shapes => Some(Problem::Shapes),
+            Draws::Nothing => None,
+        };
+    }
+    if quality.is_damaged() {
+        return Some(Problem::Undecoded(quality.garbage));
+    }
+    match quality.spacing {
+        Spacing::Glued => Some(Problem::Glued),
+        Spacing::Torn => Some(Problem::Torn),
+        Spacing::Sound if draft.draws == Draws::Picture => Some(Problem::Stamped),
+        Spacing::Sound => None,
+    }
 }
 
 #[cfg(test)]

@@ -1,43 +1,32 @@
 //! The first PDF reader: `pdfboss`, which repairs damaged files, knows the predefined Chinese character
 //! maps and gives the layout of a page.
 
-use pdfboss_core::{Document, Immediate, block_on};
-use pdfboss_output::{
-    Block, Cell, FontCache, Line, PageLayout, ReadingOrder, Role, Ruling, SkippedTextKind, TextSpan,
-};
-use rag_core::{BlockKind, fold::is_unspaced};
+use pdfboss_core::{Document, Error, Immediate, Metadata, Page, block_on};
+use pdfboss_output::{FontCache, PageLayout, ReadingOrder, Ruling, SkippedTextKind, TextSpan};
 
 use super::{
-    draft::{Draft, DraftBlock, Draws},
+    bookmarks::{self, Bookmark},
+    draft::Draft,
     fields,
+    layout::blocks_of,
+    links, shown,
     voice::{Refusal, Voice},
 };
 use crate::guard::guarded;
-
-/// More path-painting operators than this on a page without text may be letters drawn as outlines.
-const MANY_PATHS: usize = 200;
 
 type RawPage = (Vec<TextSpan>, Vec<Ruling>, ReadingOrder);
 
 /// A file opened and read by `pdfboss`.
 pub(crate) struct Primary {
+    document: Document,
     pages: Vec<Result<Draft, String>>,
-    title: Option<String>,
 }
 
 impl Primary {
     /// Reads all pages: headings are ranked by size over the whole document. A page that makes the
     /// parser panic costs only itself.
-    pub(crate) fn open(bytes: &[u8]) -> Result<Self, Refusal> {
-        let document = guarded(|| Document::load(bytes.to_vec()))
-            .map_err(Refusal::Unreadable)?
-            .map_err(|error| match error {
-                pdfboss_core::Error::Encrypted => Refusal::Encrypted,
-                other => Refusal::Unreadable(other.to_string()),
-            })?;
-        if document.is_locked() {
-            return Err(Refusal::Encrypted);
-        }
+    pub(crate) fn open(bytes: &[u8], passwords: &[String]) -> Result<Self, Refusal> {
+        let document = unlocked(bytes, passwords)?;
         let (declared, count) =
             guarded(|| (document.page_count(), document.flattened_page_count()))
                 .map_err(Refusal::Unreadable)?;
@@ -47,7 +36,8 @@ impl Primary {
         if count == 0 {
             return Err(Refusal::Unreadable("it has no pages".to_owned()));
         }
-        let (raw, mut pages) = raw_pages(&document, count);
+        let fonts = FontCache::default();
+        let (raw, mut pages) = raw_pages(&document, count, &fonts);
         for (layout, page) in layouts(&raw).into_iter().zip(&mut pages) {
             if let Ok(draft) = page {
                 match layout {
@@ -57,23 +47,34 @@ impl Primary {
             }
         }
         let values = guarded(|| fields::values(&document)).unwrap_or_default();
-        for (index, page) in pages.iter_mut().enumerate() {
+        for ((index, page), (spans, ..)) in pages.iter_mut().enumerate().zip(&raw) {
             let Ok(draft) = page else { continue };
+            let Ok(Ok(page)) = guarded(|| document.page(index)) else {
+                continue;
+            };
             draft.written =
-                guarded(|| fields::written_on(&document, index, &values)).unwrap_or_default();
-            if draft.is_empty() {
-                draft.draws = guarded(|| draws(&document, index)).unwrap_or_default();
-            }
+                guarded(|| fields::written_on(&document, &page, &values)).unwrap_or_default();
+            draft.links = guarded(|| links::on(&document, &page, spans)).unwrap_or_default();
+            draft.draws =
+                guarded(|| shown::draws(&document, &page, draft, &fonts)).unwrap_or_default();
         }
-        Ok(Self {
-            pages,
-            title: guarded(|| document.metadata().title).ok().flatten(),
-        })
+        Ok(Self { document, pages })
     }
 
-    /// The title in the file's metadata, as it stands there.
-    pub(crate) fn title(&self) -> Option<&str> {
-        self.title.as_deref()
+    /// What the file says of itself.
+    pub(crate) fn metadata(&self) -> Metadata {
+        guarded(|| self.document.metadata()).unwrap_or_default()
+    }
+
+    /// The file's own table of contents.
+    pub(crate) fn bookmarks(&self) -> Vec<Bookmark> {
+        guarded(|| bookmarks::of(&self.document)).unwrap_or_default()
+    }
+
+    /// A page with the file it is in, to be drawn.
+    pub(crate) fn drawable(&self, index: usize) -> Result<(&Document, Page), String> {
+        let page = guarded(|| self.document.page(index))?.map_err(|error| error.to_string())?;
+        Ok((&self.document, page))
     }
 }
 
@@ -90,9 +91,27 @@ impl Voice for Primary {
     }
 }
 
+/// The file opened with the first of these passwords that opens it, the empty one before them.
+fn unlocked(bytes: &[u8], passwords: &[String]) -> Result<Document, Refusal> {
+    let candidates = std::iter::once("").chain(passwords.iter().map(String::as_str));
+    for password in candidates {
+        let opened = guarded(|| Document::load_with_password(bytes.to_vec(), password))
+            .map_err(Refusal::Unreadable)?;
+        match opened {
+            Ok(document) if !document.is_locked() => return Ok(document),
+            Ok(_) | Err(Error::Encrypted) => {}
+            Err(other) => return Err(Refusal::Unreadable(other.to_string())),
+        }
+    }
+    Err(Refusal::Encrypted)
+}
+
 /// The placed characters and drawn lines of every page, and a draft with what could not be read.
-fn raw_pages(document: &Document, count: usize) -> (Vec<RawPage>, Vec<Result<Draft, String>>) {
-    let fonts = FontCache::default();
+fn raw_pages(
+    document: &Document,
+    count: usize,
+    fonts: &FontCache,
+) -> (Vec<RawPage>, Vec<Result<Draft, String>>) {
     let layers = guarded(|| document.oc_state()).ok().flatten();
     let mut raw = Vec::with_capacity(count);
     let mut drafts = Vec::with_capacity(count);
@@ -103,7 +122,7 @@ fn raw_pages(document: &Document, count: usize) -> (Vec<RawPage>, Vec<Result<Dra
                 pdfboss_text::extract_spans_and_rulings_reporting_cached_with(
                     Immediate(document),
                     &page,
-                    &fonts,
+                    fonts,
                     layers.as_ref(),
                     None,
                     ReadingOrder::Content,
@@ -113,8 +132,9 @@ fn raw_pages(document: &Document, count: usize) -> (Vec<RawPage>, Vec<Result<Dra
             pdfboss_output::retain_rulings_on_page(&mut rulings, &page);
             Ok::<_, pdfboss_core::Error>((spans, rulings, report))
         });
+        let outcome = outcome.and_then(|read| read.map_err(|error| error.to_string()));
         match outcome {
-            Ok(Ok((spans, rulings, report))) => {
+            Ok((spans, rulings, report)) => {
                 // A font whose encoding had to be guessed shows in the characters themselves.
                 let skipped = report
                     .skipped
@@ -128,13 +148,9 @@ fn raw_pages(document: &Document, count: usize) -> (Vec<RawPage>, Vec<Result<Dra
                     ..Draft::default()
                 }));
             }
-            Ok(Err(error)) => {
+            Err(cause) => {
                 raw.push((Vec::new(), Vec::new(), ReadingOrder::Content));
-                drafts.push(Err(error.to_string()));
-            }
-            Err(panic) => {
-                raw.push((Vec::new(), Vec::new(), ReadingOrder::Content));
-                drafts.push(Err(panic));
+                drafts.push(Err(cause));
             }
         }
     }
@@ -151,183 +167,5 @@ fn layouts(raw: &[RawPage]) -> Vec<Result<PageLayout, String>> {
                 guarded(|| pdfboss_output::page_layout_with_rulings(spans, rulings, *order))
             })
             .collect(),
-    }
-}
-
-fn blocks_of(block: &Block) -> Vec<DraftBlock> {
-    let made = |kind, lines: &[Line]| DraftBlock::new(kind, lines.iter().map(line_text));
-    match block {
-        Block::Heading { level, lines, .. } => {
-            made(BlockKind::Heading((*level).clamp(1, 6)), lines)
-                .into_iter()
-                .collect()
-        }
-        // Running heads and feet are told apart later, over all pages, together with those of the
-        // second reader; only what repeats is dropped.
-        Block::Paragraph {
-            lines,
-            role: Role::Body | Role::Quote | Role::PageHeader | Role::PageFooter,
-            ..
-        } => paragraphs_of(lines)
-            .into_iter()
-            .filter_map(|lines| made(BlockKind::Paragraph, lines))
-            .collect(),
-        Block::List { items, .. } => items
-            .iter()
-            .filter_map(|item| made(BlockKind::ListItem, &item.lines))
-            .collect(),
-        Block::Table { rows, .. } => {
-            DraftBlock::new(BlockKind::Table, rows.iter().map(|row| row_text(row)))
-                .into_iter()
-                .collect()
-        }
-    }
-}
-
-/// Lines that stand together without a gap, cut where a paragraph ends all the same: the line closes a
-/// sentence and the next one's first word would have fitted on it.
-fn paragraphs_of(lines: &[Line]) -> Vec<&[Line]> {
-    let right = lines.iter().map(|line| line.end_x).fold(f32::MIN, f32::max);
-    let mut paragraphs = Vec::new();
-    let mut start = 0;
-    for at in 1..lines.len() {
-        if ends_paragraph(&lines[at - 1], &lines[at], right) {
-            paragraphs.push(&lines[start..at]);
-            start = at;
-        }
-    }
-    paragraphs.push(&lines[start..]);
-    paragraphs
-}
-
-fn ends_paragraph(line: &Line, next: &Line, right: f32) -> bool {
-    let text = line_text(line);
-    let text = text.trim_end();
-    let closes = |c| ".!?:;)]\"”’。！？：；）】」』".contains(c);
-    if next.y > line.y || !text.ends_with(closes) {
-        return false;
-    }
-    let width = (line.end_x - line.x) / text.chars().count().max(1) as f32;
-    let next = line_text(next);
-    let word = match next.trim_start().chars().next() {
-        Some(first) if is_unspaced(first) => 2,
-        _ => next
-            .split_whitespace()
-            .next()
-            .map_or(0, |word| word.chars().count()),
-    };
-    right - line.end_x > (word as f32 + 1.5) * width
-}
-
-fn line_text(line: &Line) -> String {
-    line.inlines
-        .iter()
-        .map(|inline| inline.text.as_str())
-        .collect()
-}
-
-/// The cells of a row parted by tabs. A currency sign, a bracket or a per cent sign that the producer
-/// set in a cell of its own belongs to the number beside it.
-fn row_text(row: &[Cell]) -> String {
-    let mut text = String::new();
-    let mut glued = true;
-    for cell in row
-        .iter()
-        .filter_map(|cell| cell.line.as_ref())
-        .map(line_text)
-    {
-        let cell = cell.trim();
-        if cell.is_empty() {
-            continue;
-        }
-        if !glued && !matches!(cell, ")" | "%" | ")%" | "％" | "）") {
-            text.push('\t');
-        }
-        text.push_str(cell);
-        glued = matches!(
-            cell,
-            "$" | "€" | "£" | "¥" | "￥" | "(" | "$(" | "($" | "（"
-        );
-    }
-    text
-}
-
-/// What a page without text draws, by the operators of its content stream (ISO 32000-1, Annex A).
-fn draws(document: &Document, index: usize) -> Draws {
-    let Ok(content) = document.page(index).and_then(|page| page.content(document)) else {
-        return Draws::Nothing;
-    };
-    let mut paths = 0;
-    let mut pictures = false;
-    for word in content.split(|b| b.is_ascii_whitespace() || b"])>/".contains(b)) {
-        match word {
-            b"Tj" | b"TJ" | b"'" | b"\"" => return Draws::Text,
-            b"Do" | b"BI" | b"sh" => pictures = true,
-            b"f" | b"f*" | b"F" | b"B" | b"B*" => paths += 1,
-            _ => {}
-        }
-    }
-    if pictures || paths > MANY_PATHS {
-        Draws::Pictures
-    } else {
-        Draws::Nothing
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use pdfboss_output::Inline;
-
-    use super::*;
-
-    /// A line at height `y`, five points wide for each character.
-    fn line(text: &str, y: f32) -> Line {
-        Line {
-            inlines: vec![Inline {
-                text: text.to_owned(),
-                bold: false,
-                italic: false,
-                code: false,
-            }],
-            y,
-            x: 0.0,
-            end_x: text.chars().count() as f32 * 5.0,
-            size: 10.0,
-        }
-    }
-
-    fn cell(text: &str) -> Cell {
-        Cell {
-            line: Some(line(text, 0.0)),
-            colspan: 1,
-            rowspan: 1,
-        }
-    }
-
-    #[test]
-    fn a_short_last_line_ends_a_paragraph() {
-        let lines = [
-            line("A paragraph of two lines, of which", 30.0),
-            line("the last is short.", 20.0),
-            line("Another one begins here and goes. A", 10.0),
-            line("sentence ends.", 0.0),
-        ];
-        let lengths: Vec<usize> = paragraphs_of(&lines)
-            .iter()
-            .map(|part| part.len())
-            .collect();
-        assert_eq!(lengths, [2, 2]);
-        let chinese = [
-            line("公司的营业收入同比增长，", 20.0),
-            line("很快。", 10.0),
-            line("第二段从这里开始。", 0.0),
-        ];
-        assert_eq!(paragraphs_of(&chinese).len(), 2);
-    }
-
-    #[test]
-    fn signs_set_in_cells_of_their_own_stay_with_their_number() {
-        let row = ["Net income", "", "$", "1,234", "(5", ")", "12", "%"].map(cell);
-        assert_eq!(row_text(&row), "Net income\t$1,234\t(5)\t12%");
     }
 }

@@ -19,11 +19,15 @@ pub(crate) struct Second {
 }
 
 impl Second {
-    pub(crate) fn open(bytes: &[u8]) -> Result<Self, Refusal> {
+    pub(crate) fn open(bytes: &[u8], passwords: &[String]) -> Result<Self, Refusal> {
         let opened = guarded(|| {
             let mut document = Document::load_mem(bytes).map_err(unreadable)?;
             if document.is_encrypted() {
-                document.decrypt("").map_err(|_| Refusal::Encrypted)?;
+                let mut candidates =
+                    std::iter::once("").chain(passwords.iter().map(String::as_str));
+                if !candidates.any(|password| document.decrypt(password).is_ok()) {
+                    return Err(Refusal::Encrypted);
+                }
             }
             let numbers: Vec<u32> = document.get_pages().into_keys().collect();
             if numbers.is_empty() {

@@ -5,6 +5,21 @@ use std::fmt::Write as _;
 use rag_core::{BlockKind, Code, WarningKind};
 
 use super::*;
+use crate::{Reader, nest::Nest};
+
+fn read_by(reader: &Reader, name: &str, bytes: &[u8]) -> Result<Document, Failure> {
+    super::read(&Input {
+        name,
+        bytes,
+        reader,
+        nest: &Nest::default(),
+    })
+}
+
+/// Read without passwords, and without the programs that this machine may have.
+fn read(name: &str, bytes: &[u8]) -> Result<Document, Failure> {
+    read_by(&Reader::new().with_ocr_program(None), name, bytes)
+}
 
 /// A PDF file of these page contents, in Helvetica (`F1`) and in a Chinese font that is not embedded
 /// (`F2`), whose codes the predefined character map `cmap` explains (ISO 32000-1, table 118).
@@ -193,7 +208,7 @@ fn pages_without_a_text_layer_are_said_in_one_line() {
     assert_eq!(document.warnings[0].kind, WarningKind::Lost);
     assert_eq!(
         document.warnings[0].fact,
-        "no text layer on pages 1-2 (a scan?)"
+        "pages 1-2 are pictures without text; install `tesseract` to have them read"
     );
 }
 
@@ -282,14 +297,14 @@ fn the_second_reader_gives_the_same_pages() {
         "GBK-EUC-H",
         &[english(&["One page."]), english(&["Another page."])],
     );
-    let mut second = Second::open(&file).unwrap();
+    let mut second = Second::open(&file, &[]).unwrap();
     assert_eq!(second.page_count(), 2);
     let page = second.page(1).unwrap();
     assert_eq!(page.blocks[0].text(), "Another page.");
     // It can't read fonts with predefined maps, which must stay its own trouble.
     let file = pdf("GBK-EUC-H", &[chinese(&[vec![0xB9, 0xAB]])]);
     let page =
-        Second::open(&file).and_then(|mut second| second.page(0).map_err(Refusal::Unreadable));
+        Second::open(&file, &[]).and_then(|mut second| second.page(0).map_err(Refusal::Unreadable));
     assert!(page.is_err() || page.unwrap().is_empty());
 }
 

@@ -14,7 +14,7 @@ pub(crate) trait Voice {
 /// Why a reader can't open a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// It needs a password that is not the empty one.
+    /// It needs a password that is neither the empty one nor among those tried.
     Encrypted,
     /// It is whole and has none.
     NoPages,

@@ -1,53 +1,78 @@
 //! Drafts of pages to one document: text, exact page spans, blocks, warnings, a title.
 
-use std::fmt::Write as _;
+use pdfboss_core::{Date, Metadata};
+use rag_core::{Block, BlockKind, Document, Link, Page, Span, fold::is_unspaced};
 
-use rag_core::{Block, BlockKind, Document, Page, Span, Warning, WarningKind, fold::is_unspaced};
-
-use super::draft::{Draft, divided};
+use super::{
+    draft::{Draft, DraftBlock, divided},
+    links,
+    problems::{Problem, warnings},
+};
 
 /// A title longer than this is none.
 const MAX_TITLE_CHARS: usize = 200;
 
-/// What is wrong with a page.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Problem {
-    /// It shows pictures and no text.
-    NoText,
-    /// This share of its characters could not be decoded.
-    Undecoded(f64),
-    Skipped(String),
-    Failed(String),
-    /// The file has no page.
-    NoPages,
-    /// This page and those after it are beyond the limit on text.
-    TooLong,
+/// What a file says of itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct About {
+    title: Option<String>,
+    date: Option<String>,
+}
+
+impl From<&Metadata> for About {
+    fn from(metadata: &Metadata) -> Self {
+        let dates = [metadata.mod_date_parsed(), metadata.creation_date_parsed()];
+        Self {
+            title: metadata.title.as_deref().and_then(sensible_title),
+            date: dates
+                .into_iter()
+                .flatten()
+                .find(is_sensible)
+                .map(Date::to_iso8601),
+        }
+    }
+}
+
+/// Whether a date can be one of a PDF: clocks that were never set, and years of two digits, can't.
+fn is_sensible(date: &Date) -> bool {
+    let is_leap = date.year.is_multiple_of(4)
+        && (!date.year.is_multiple_of(100) || date.year.is_multiple_of(400));
+    let days = match date.month {
+        4 | 6 | 9 | 11 => 30,
+        2 => 28 + u8::from(is_leap),
+        _ => 31,
+    };
+    (1985..2100).contains(&date.year) && date.day <= days
 }
 
 /// The document of these pages. `problems` come with the index of their page.
 pub(crate) fn document(
     drafts: &[Draft],
     problems: Vec<(usize, Problem)>,
-    metadata_title: Option<&str>,
+    about: About,
 ) -> Document {
     let mut writing = Writing::default();
     for (index, draft) in drafts.iter().enumerate() {
         writing.page(index, draft);
     }
+    let links = writing.links(drafts);
     let Writing {
         text,
         pages,
         blocks,
+        ..
     } = writing;
-    let title = metadata_title
-        .and_then(sensible_title)
+    let title = about
+        .title
         .or_else(|| heading_title(&text, &pages, &blocks));
     Document {
         title,
         pages,
         blocks,
+        links,
+        date: about.date,
+        warnings: warnings(problems, text.is_empty()),
         text,
-        warnings: warnings(problems),
         ..Document::default()
     }
 }
@@ -57,22 +82,27 @@ struct Writing {
     text: String,
     pages: Vec<Page>,
     blocks: Vec<Block>,
+    /// The first block of every page, which may have begun on the page before, and the one after its
+    /// last.
+    of_page: Vec<(usize, usize)>,
 }
 
 impl Writing {
     fn page(&mut self, index: usize, draft: &Draft) {
-        let mut blocks = draft.blocks.iter().map(|block| (block.kind, block.text()));
+        let mut blocks = draft.blocks.iter().map(|block| (block, block.text()));
         let first = blocks.next();
-        if let Some((kind, text)) = &first {
-            self.begin_page(*kind, text);
+        if let Some((block, text)) = &first {
+            self.begin_page(block, text);
         }
+        let first_block = self.blocks.len() - usize::from(first.is_some());
         let start = self.text.len() - first.map_or(0, |(_, text)| text.len());
-        for (kind, text) in blocks {
+        for (block, text) in blocks {
             let before = self.blocks.last().map(|block| block.kind);
-            let in_list = kind == BlockKind::ListItem && before == Some(kind);
+            let in_list = block.kind == BlockKind::ListItem && before == Some(block.kind);
             self.text.push_str(if in_list { "\n" } else { "\n\n" });
-            self.push(kind, &text);
+            self.push(block, &text);
         }
+        self.of_page.push((first_block, self.blocks.len()));
         self.pages.push(Page {
             number: index as u32 + 1,
             span: Span::new(start, self.text.len()),
@@ -81,14 +111,14 @@ impl Writing {
 
     /// Writes the first block of a page. A paragraph that goes over the page break stays one block, with
     /// a line break in it or, within a divided word, nothing.
-    fn begin_page(&mut self, kind: BlockKind, text: &str) {
+    fn begin_page(&mut self, block: &DraftBlock, text: &str) {
         let Some(last) = self.blocks.last_mut() else {
-            return self.push(kind, text);
+            return self.push(block, text);
         };
         let before = last.span.slice(&self.text);
-        if !goes_on(last.kind, before, kind, text) {
+        if !goes_on(last.kind, before, block.kind, text) {
             self.text.push_str("\n\n");
-            return self.push(kind, text);
+            return self.push(block, text);
         }
         if let Some(kept) = divided(before, text) {
             let end = last.span.start + kept;
@@ -111,11 +141,25 @@ impl Writing {
         last.span.end = self.text.len();
     }
 
-    fn push(&mut self, kind: BlockKind, text: &str) {
+    fn push(&mut self, block: &DraftBlock, text: &str) {
         let start = self.text.len();
         self.text.push_str(text);
         let span = Span::new(start, self.text.len());
-        self.blocks.push(Block::new(kind, span));
+        self.blocks.push(Block {
+            area: block.area,
+            ..Block::new(block.kind, span)
+        });
+    }
+
+    /// The links of all pages, once nothing is written any more.
+    fn links(&self, drafts: &[Draft]) -> Vec<Link> {
+        let mut all: Vec<Link> = Vec::new();
+        for (draft, (from, to)) in drafts.iter().zip(&self.of_page) {
+            let end = all.last().map_or(0, |link| link.span.end);
+            let placed = links::placed(&draft.links, &self.blocks[*from..*to], &self.text);
+            all.extend(placed.into_iter().filter(|link| link.span.start >= end));
+        }
+        all
     }
 }
 
@@ -134,76 +178,6 @@ fn goes_on(last: BlockKind, before: &str, kind: BlockKind, text: &str) -> bool {
     is_open
         && (start.is_lowercase() || is_han(start) && (is_han(end) || matches!(end, '，' | '、')))
         || divided(before, text).is_some()
-}
-
-/// One warning for each kind of problem and run of pages.
-fn warnings(problems: Vec<(usize, Problem)>) -> Vec<Warning> {
-    let mut no_text = Vec::new();
-    let mut warnings = Vec::new();
-    for (index, problem) in problems {
-        let page = index as u32 + 1;
-        let fact = match problem {
-            Problem::NoText => {
-                no_text.push(page);
-                continue;
-            }
-            Problem::NoPages => {
-                warnings.push(lost(None, "the file has no pages".to_owned()));
-                continue;
-            }
-            Problem::Undecoded(share) => {
-                format!(
-                    "{:.0} % of the characters could not be decoded",
-                    share * 100.0
-                )
-            }
-            Problem::Skipped(fact) => fact,
-            Problem::Failed(cause) => format!("the page could not be read: {cause}"),
-            Problem::TooLong => {
-                "this page and those after it are beyond the limit on text".to_owned()
-            }
-        };
-        warnings.push(lost(Some(page), fact));
-    }
-    if let Some(first) = no_text.first().copied() {
-        let (noun, page) = if no_text.len() == 1 {
-            ("page", Some(first))
-        } else {
-            ("pages", None)
-        };
-        let fact = format!("no text layer on {noun} {} (a scan?)", ranges(&no_text));
-        warnings.push(lost(page, fact));
-    }
-    warnings.dedup();
-    warnings
-}
-
-fn lost(page: Option<u32>, fact: String) -> Warning {
-    Warning {
-        page,
-        ..Warning::new(WarningKind::Lost, fact)
-    }
-}
-
-/// `1-3, 7, 9-10`.
-fn ranges(numbers: &[u32]) -> String {
-    let mut text = String::new();
-    let mut rest = numbers;
-    while let Some(first) = rest.first() {
-        let length = rest
-            .iter()
-            .zip(*first..)
-            .take_while(|(number, expected)| *number == expected)
-            .count();
-        let comma = if text.is_empty() { "" } else { ", " };
-        // Writing to a String can't fail.
-        let _ = match length {
-            1 => write!(text, "{comma}{first}"),
-            _ => write!(text, "{comma}{first}-{}", rest[length - 1]),
-        };
-        rest = &rest[length..];
-    }
-    text
 }
 
 /// A title from the metadata unless it is what a program wrote there by itself.
@@ -244,7 +218,6 @@ fn heading_title(text: &str, pages: &[Page], blocks: &[Block]) -> Option<String>
 
 #[cfg(test)]
 mod tests {
-    use super::super::draft::DraftBlock;
     use super::*;
 
     fn page(blocks: &[(BlockKind, &str)]) -> Draft {
@@ -267,7 +240,7 @@ mod tests {
             page(&[]),
             page(&[(BlockKind::Paragraph, "Two.")]),
         ];
-        let document = document(&pages, Vec::new(), None);
+        let document = document(&pages, Vec::new(), About::default());
         assert_eq!(document.text, "Report\n\nOne.\n\nTwo.");
         let slices: Vec<&str> = document
             .pages
@@ -290,7 +263,7 @@ mod tests {
             page(&[(paragraph, "公司的营业收入")]),
             page(&[(paragraph, "同比增长。")]),
         ];
-        let document = document(&pages, Vec::new(), None);
+        let document = document(&pages, Vec::new(), About::default());
         let slices: Vec<&str> = document
             .blocks
             .iter()
@@ -316,25 +289,10 @@ mod tests {
             page(&[]),
             page(&[(paragraph, "mation is here.")]),
         ];
-        let document = document(&pages, Vec::new(), None);
+        let document = document(&pages, Vec::new(), About::default());
         assert_eq!(document.text, "The information is here.");
         assert_eq!(document.page_at(8), Some(1));
         assert_eq!(document.page_at(9), Some(3));
-    }
-
-    #[test]
-    fn pages_without_text_are_named_in_one_line() {
-        let problems = [0, 1, 2, 6, 8, 9]
-            .map(|index| (index, Problem::NoText))
-            .to_vec();
-        let document = document(&[], problems, None);
-        assert_eq!(document.warnings.len(), 1);
-        assert_eq!(
-            document.warnings[0].fact,
-            "no text layer on pages 1-3, 7, 9-10 (a scan?)"
-        );
-        assert!(document.is_partial());
-        assert_eq!(document.text, "");
     }
 
     #[test]
@@ -347,5 +305,28 @@ mod tests {
             sensible_title(" Annual\n Report "),
             Some("Annual Report".to_owned())
         );
+    }
+
+    #[test]
+    fn the_date_is_that_of_the_last_change_unless_it_can_not_be() {
+        let date = |modified: &str, created: &str| {
+            let metadata = Metadata {
+                mod_date: Some(modified.to_owned()),
+                creation_date: Some(created.to_owned()),
+                ..Metadata::default()
+            };
+            About::from(&metadata).date
+        };
+        let created = "D:20230406071500+02'00'";
+        assert_eq!(
+            date("D:20240229120000Z", created).as_deref(),
+            Some("2024-02-29T12:00:00Z")
+        );
+        for wrong in ["D:19040101000000Z", "D:20230229120000Z", "yesterday"] {
+            assert_eq!(
+                date(wrong, created).as_deref(),
+                Some("2023-04-06T07:15:00+02:00")
+            );
+        }
     }
 }
