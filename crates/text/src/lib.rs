@@ -32,7 +32,9 @@ pub use split::{SPLIT_RULES, Sizes, split};
 pub use terms::terms;
 
 // Reading: a file's bytes to a document.
+mod archive;
 mod blobs;
+mod book;
 mod code;
 mod data;
 mod decode;
@@ -43,6 +45,7 @@ mod guard;
 mod html;
 mod language;
 mod lines;
+mod mail;
 mod markup;
 mod nest;
 mod pdf;
