@@ -3,7 +3,9 @@
 use file_format::FileFormat;
 use rag_core::Document;
 
-use crate::{code, data, error::Failure, html, markup, nest::Input, pdf};
+use crate::{
+    archive, book, code, data, error::Failure, html, mail, markup, nest::Input, pdf,
+};
 
 /// One kind of file.
 #[derive(Debug)]
@@ -58,6 +60,9 @@ pub(crate) static HTML: Format = Format {
 pub(crate) fn all() -> impl Iterator<Item = &'static Format> {
     [&PDF, &HTML]
         .into_iter()
+        .chain(mail::FORMATS)
+        .chain(book::FORMATS)
+        .chain(archive::FORMATS)
         .chain(markup::FORMATS)
         .chain(data::FORMATS)
         .chain(code::formats())

@@ -33,7 +33,9 @@ pub use split::{SPLIT_RULES, Sizes, split};
 pub use terms::terms;
 
 // Reading: a file's bytes to a document.
+mod archive;
 mod blobs;
+mod book;
 mod code;
 mod data;
 mod decode;
@@ -44,6 +46,7 @@ mod guard;
 mod html;
 mod language;
 mod lines;
+mod mail;
 mod markup;
 mod nest;
 mod ocr;

@@ -26,7 +26,6 @@ pub(crate) struct Input<'a> {
     pub(crate) nest: &'a Nest,
 }
 
-#[allow(dead_code, reason = "the formats that use it join next")]
 impl Input<'_> {
     /// Reads a file that was found in this one.
     ///
@@ -35,6 +34,14 @@ impl Input<'_> {
     pub(crate) fn read_inner(&self, name: &str, bytes: &[u8]) -> Result<Document, Failure> {
         let nest = self.nest.enter(name, bytes.len() as u64)?;
         self.reader.read_nested(name, bytes, &nest)
+    }
+
+    /// Counts bytes that were unpacked and are not read by [`Self::read_inner`].
+    ///
+    /// # Errors
+    /// `TooMuch` where the limits of nesting are met.
+    pub(crate) fn spend(&self, name: &str, bytes: u64) -> Result<(), Failure> {
+        self.nest.spend(name, bytes)
     }
 
     /// How many more bytes may be unpacked from this source: to be asked before unpacking.
@@ -73,6 +80,14 @@ impl Nest {
                 limit: MAX_DEPTH,
             });
         }
+        self.spend(name, bytes)?;
+        Ok(Self {
+            depth: self.depth + 1,
+            budget: std::rc::Rc::clone(&self.budget),
+        })
+    }
+
+    fn spend(&self, name: &str, bytes: u64) -> Result<(), Failure> {
         let Budget { files, bytes: left } = &*self.budget;
         if files.get() == 0 || left.get() < bytes {
             return Err(Failure::TooMuch {
@@ -83,10 +98,7 @@ impl Nest {
         }
         files.set(files.get() - 1);
         left.set(left.get() - bytes);
-        Ok(Self {
-            depth: self.depth + 1,
-            budget: std::rc::Rc::clone(&self.budget),
-        })
+        Ok(())
     }
 }
 
@@ -96,7 +108,6 @@ pub(crate) struct Bundle {
     document: Document,
 }
 
-#[allow(dead_code, reason = "the formats that use it join next")]
 impl Bundle {
     /// Starts with a document of the file's own text, without parts: a message before its attachments.
     pub(crate) fn starting_with(document: Document) -> Self {
@@ -105,6 +116,27 @@ impl Bundle {
 
     /// Adds a part. Its own parts become parts of the whole, named after it.
     pub(crate) fn add(&mut self, name: &str, part: Document) {
+        let parts = part.parts.clone();
+        let length = part.text.len();
+        let base = self.append(part, Some(name));
+        let whole = &mut self.document;
+        for inner in covering(&parts, length) {
+            let name = match &inner.name {
+                Some(inner) => format!("{name} › {inner}"),
+                None => name.to_owned(),
+            };
+            let span = inner.span.shifted(base);
+            whole.parts.push(Part { name, span });
+        }
+    }
+
+    /// Adds text that belongs to no part: the body of a message under its headers.
+    pub(crate) fn add_own(&mut self, piece: Document) {
+        self.append(piece, None);
+    }
+
+    /// Adds everything of `part` but its parts; returns where it begins.
+    fn append(&mut self, part: Document, name: Option<&str>) -> usize {
         let whole = &mut self.document;
         if !whole.text.is_empty() && !part.text.is_empty() {
             whole.text.push_str("\n\n");
@@ -117,14 +149,6 @@ impl Bundle {
             ..page
         });
         whole.pages.extend(pages);
-        for inner in covering(&part.parts, part.text.len()) {
-            let name = match &inner.name {
-                Some(inner) => format!("{name} › {inner}"),
-                None => name.to_owned(),
-            };
-            let span = inner.span.shifted(base);
-            whole.parts.push(Part { name, span });
-        }
         for mut block in part.blocks {
             block.span = block.span.shifted(base);
             whole.blocks.push(block);
@@ -135,12 +159,18 @@ impl Bundle {
         });
         whole.links.extend(links);
         for warning in part.warnings {
-            let inner = warning.part.map(|inner| format!("{name} › {inner}"));
-            whole.warnings.push(Warning {
-                part: Some(inner.unwrap_or_else(|| name.to_owned())),
-                ..warning
-            });
+            let part = match (name, warning.part) {
+                (Some(name), Some(inner)) => Some(format!("{name} › {inner}")),
+                (name, inner) => name.map(str::to_owned).or(inner),
+            };
+            whole.warnings.push(Warning { part, ..warning });
         }
+        base
+    }
+
+    /// Says something about the whole.
+    pub(crate) fn warn(&mut self, warning: Warning) {
+        self.document.warnings.push(warning);
     }
 
     /// Says that a part could not be read. One of a kind that is not read at all (a picture in an

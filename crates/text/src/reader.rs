@@ -150,7 +150,7 @@ fn read_text(input: &Input<'_>, format: &'static Format) -> std::result::Result<
     // UTF-16 can be looked into only once it is decoded.
     let start = decoded.text.floor_char_boundary(HEAD_BYTES);
     let format = match by_text(input.name, &decoded.text.as_bytes()[..start]) {
-        told if *told == PLAIN => format,
+        told if *told == PLAIN || matches!(told.parser, Parser::Bytes(_)) => format,
         told => told,
     };
     let is_blank = decoded.text.chars().all(char::is_whitespace);

@@ -34,7 +34,7 @@ pub(super) fn read(text: String) -> Document {
 
 /// A piece of an XML text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Token<'a> {
+pub(crate) enum Token<'a> {
     /// `<name …>` or `<name …/>`: what stands between the brackets, without the slash.
     Open { inner: &'a str, is_empty: bool },
     /// `</name>`
@@ -46,7 +46,7 @@ pub(super) enum Token<'a> {
 }
 
 /// The tokens of `text` with their spans, comments, instructions and the document type left out.
-pub(super) fn tokens(text: &str) -> impl Iterator<Item = (Span, Token<'_>)> {
+pub(crate) fn tokens(text: &str) -> impl Iterator<Item = (Span, Token<'_>)> {
     let mut at = 0;
     std::iter::from_fn(move || {
         loop {
@@ -139,7 +139,7 @@ fn end_of_declaration(rest: &str) -> usize {
 }
 
 /// The name in what stands between the brackets of a tag.
-pub(super) fn name_of(inner: &str) -> &str {
+pub(crate) fn name_of(inner: &str) -> &str {
     inner.split_whitespace().next().unwrap_or_default()
 }
 
@@ -198,7 +198,7 @@ fn named(inner: &str) -> &str {
 }
 
 /// `text` with its references to characters as these; others stay as they stand.
-pub(super) fn unescaped(text: &str) -> String {
+pub(crate) fn unescaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find('&') {

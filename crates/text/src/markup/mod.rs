@@ -8,7 +8,7 @@ pub(crate) mod markdown;
 pub(crate) mod plain;
 
 mod asciidoc;
-mod front;
+pub(crate) mod front;
 mod latex;
 mod log;
 mod man;

@@ -131,6 +131,15 @@ pub(crate) fn read(page: &str) -> Document {
     }
 }
 
+/// The document of a page that is a chapter or a message: nothing of it is navigation.
+pub(crate) fn read_whole(page: &str) -> Document {
+    let html = Html::parse_document(page);
+    Document {
+        title: title_of(&html),
+        ..walk(&html, Extent::Everything)
+    }
+}
+
 /// The content of the first `title` element outside of pictures.
 fn title_of(html: &Html) -> Option<String> {
     let mut node = html.tree.root().first_child();

@@ -1,0 +1,1 @@
+//! Books as archives in memory, whole and damaged.
