@@ -150,7 +150,8 @@ fn a_question_set_is_scored_and_every_question_can_be_seen() {
     assert_eq!(asked.len(), expected.len(), "{run}");
     for (line, (mode, id, source)) in asked.iter().zip(expected) {
         assert_eq!(keys(line), ["hits", "id", "mode", "took_ms"], "{run}");
-        assert_eq!((string(&line["mode"]), string(&line["id"])), (mode, id));
+        assert_eq!(string(&line["mode"]), mode);
+        assert_eq!(string(&line["id"]), id);
         assert_eq!(string(&line["hits"][0]["source"]), source, "{run}");
     }
     // The second answer stands nowhere: half of the questions is right, in both modes.

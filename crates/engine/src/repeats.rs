@@ -1,6 +1,7 @@
 //! Repeats: hits that say nearly the same as a better one (copies, versions, boilerplate) give way to
 //! others. Nothing is hidden: they stand behind. Pure.
 
+use std::cmp::Ordering;
 use std::collections::HashSet;
 
 use rag_core::{Hit, fold};
@@ -77,20 +78,24 @@ fn hash(piece: &[char]) -> u64 {
 }
 
 /// The share of pieces that two texts have in common, estimated over the least of both together.
-fn alike(a: &[u64], b: &[u64]) -> f32 {
-    let (mut x, mut y, mut all, mut both) = (0, 0, 0_usize, 0_usize);
-    let enough = a.len().max(b.len());
-    while all < enough && (x < a.len() || y < b.len()) {
+fn alike(one: &[u64], other: &[u64]) -> f32 {
+    let (mut left, mut right) = (one.iter().peekable(), other.iter().peekable());
+    let (mut all, mut both) = (0_usize, 0_usize);
+    let enough = one.len().max(other.len());
+    while all < enough {
+        let order = match (left.peek(), right.peek()) {
+            (Some(here), Some(there)) => here.cmp(there),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (None, None) => break,
+        };
         all += 1;
-        match (a.get(x), b.get(y)) {
-            (Some(p), Some(q)) if p == q => {
-                both += 1;
-                x += 1;
-                y += 1;
-            }
-            (Some(p), Some(q)) if p > q => y += 1,
-            (Some(_), _) => x += 1,
-            (None, _) => y += 1,
+        both += usize::from(order.is_eq());
+        if order.is_le() {
+            left.next();
+        }
+        if order.is_ge() {
+            right.next();
         }
     }
     both as f32 / all.max(1) as f32

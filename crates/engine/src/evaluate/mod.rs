@@ -116,6 +116,9 @@ impl Evaluation {
     }
 }
 
+/// Tells which group of a kind a question belongs to.
+type Kind<'a> = &'a dyn Fn(&Gold) -> Option<String>;
+
 pub(crate) fn run(
     evaluation: &Evaluation,
     on_event: &mut dyn FnMut(EvalEvent<'_>),
@@ -181,8 +184,7 @@ impl Evaluation {
                 .map(|subset| format!("subset {subset}"))
         };
         let asked = || self.questions.iter().filter(|gold| gold.answerable);
-        let kinds: [&dyn Fn(&Gold) -> Option<String>; 2] = [&lang, &subset];
-        for kind in kinds {
+        for kind in [&lang as Kind<'_>, &subset] {
             let names: BTreeSet<String> = asked().filter_map(kind).collect();
             for name in names.iter().filter(|_| names.len() > 1) {
                 let pairs = asked().zip(judged);
@@ -232,17 +234,29 @@ mod tests {
         })
         .unwrap();
         assert_eq!(asked, 6);
-        let recall = |metrics: &Metrics| (metrics.recall_at_1 * 100.0) as u32;
+        let recall = |metrics: &Metrics| format!("{:.2}", metrics.recall_at_1);
         let shown: Vec<_> = scores
             .iter()
             .map(|s| (s.mode, recall(&s.metrics)))
             .collect();
-        assert_eq!(shown, [(Mode::Words, 50), (Mode::Vector, 100)]);
+        assert_eq!(
+            shown,
+            [
+                (Mode::Words, "0.50".to_owned()),
+                (Mode::Vector, "1.00".to_owned())
+            ]
+        );
         let groups = scores[0].groups.iter();
         let groups: Vec<_> = groups
             .map(|g| (g.name.as_str(), recall(&g.metrics)))
             .collect();
-        assert_eq!(groups, [("lang en", 100), ("lang zh", 0)]);
+        assert_eq!(
+            groups,
+            [
+                ("lang en", "1.00".to_owned()),
+                ("lang zh", "0.00".to_owned())
+            ]
+        );
         assert_eq!(scores[0].against_first, None);
         let difference = scores[1].against_first.unwrap();
         assert_eq!((difference.only_first, difference.only_second), (0, 1));

@@ -41,8 +41,8 @@ pub struct Difference {
     /// Questions with a right hit among the first five in the first mode alone, and in the second alone.
     pub only_first: usize,
     pub only_second: usize,
-    /// Probability of a split at least this uneven if the modes were equal: McNemar's exact test,
-    /// two-sided.
+    /// Probability of a split at least this uneven if the modes were equal: the exact
+    /// test of `McNemar` (1947), two-sided.
     pub p: f64,
     /// Mean of the second's reciprocal rank less the first's, and half its 95 % interval.
     pub mrr: f64,
