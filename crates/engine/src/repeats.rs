@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use rag_core::{Hit, fold};
 
 /// Length of the pieces that are compared, in characters after folding.
-const PIECE: usize = 8;
+const PIECE: usize = 5;
 /// So many pieces of a text at most, those of the least hash: enough to tell 0.8 from 0.9.
 const SKETCH: usize = 128;
 /// Texts whose pieces are the same to this share (of both together) say nearly the same.
