@@ -3,9 +3,7 @@
 use file_format::FileFormat;
 use rag_core::Document;
 
-use crate::{
-    archive, book, code, data, error::Failure, html, mail, markup, nest::Input, pdf,
-};
+use crate::{archive, book, code, data, error::Failure, html, mail, markup, nest::Input, pdf};
 
 /// One kind of file.
 #[derive(Debug)]

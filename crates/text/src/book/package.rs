@@ -19,6 +19,8 @@ pub(super) struct Package {
     pub(super) nav: Option<String>,
     /// Where the contents of an EPUB 2 stand.
     pub(super) ncx: Option<String>,
+    /// The page that lists the chapters, as the guide of an EPUB 2 says.
+    pub(super) guide: Option<String>,
 }
 
 /// A file of the book.
@@ -74,6 +76,9 @@ impl Package {
                             items.insert(id, item);
                         }
                         "spine" => ncx = get("toc"),
+                        "reference" if get("type").as_deref() == Some("toc") => {
+                            package.guide = get("href").map(|href| resolved(place, &href));
+                        }
                         "itemref" => spine.extend(get("idref")),
                         _ => {}
                     }
@@ -207,7 +212,10 @@ mod tests {
         assert_eq!(package.nav.as_deref(), Some("OEBPS/nav.xhtml"));
         assert_eq!(package.ncx.as_deref(), Some("OEBPS/toc.ncx"));
         let places: Vec<&str> = package.spine.iter().map(|i| i.place.as_str()).collect();
-        assert_eq!(places, ["OEBPS/nav.xhtml", "OEBPS/text/one 1.xhtml", "gone"]);
+        assert_eq!(
+            places,
+            ["OEBPS/nav.xhtml", "OEBPS/text/one 1.xhtml", "gone"]
+        );
     }
 
     #[test]
@@ -219,7 +227,13 @@ mod tests {
             )
         };
         let text = data("http://www.idpf.org/2008/embedding", "OEBPS/a.otf")
-            + &data("http://www.w3.org/2001/04/xmlenc#aes128-cbc", "OEBPS/c1.xhtml");
-        assert_eq!(encrypted(&text), HashSet::from(["OEBPS/c1.xhtml".to_owned()]));
+            + &data(
+                "http://www.w3.org/2001/04/xmlenc#aes128-cbc",
+                "OEBPS/c1.xhtml",
+            );
+        assert_eq!(
+            encrypted(&text),
+            HashSet::from(["OEBPS/c1.xhtml".to_owned()])
+        );
     }
 }
