@@ -200,3 +200,6 @@ fn malformed(name: &str, damage: Option<&std::io::Error>) -> Failure {
         cause: cause.unwrap_or_else(|| "it is empty".to_owned()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -23,7 +23,7 @@ const ROLES: [&str; 5] = [
 ];
 
 /// Names of elements that hold nothing anybody would look for.
-const NEVER: [&str; 32] = [
+const NEVER: [&str; 36] = [
     "headerlink",
     "anchorjs-link",
     "hash-link",
@@ -56,6 +56,10 @@ const NEVER: [&str; 32] = [
     "copy-button",
     "copybutton",
     "visually-hidden-focusable",
+    "footnote-back",
+    "footnote-backref",
+    "mw-cite-backlink",
+    "data-footnote-backref",
 ];
 
 /// Words in names of elements that may be chrome, if they are mostly links.
@@ -92,9 +96,6 @@ const CONTAINERS: [&str; 13] = [
     "tr",
 ];
 
-/// Share of the text of an element that is chrome: more of the page than this is never one menu.
-const MOST_OF_PAGE: usize = 2;
-
 /// Elements of a page that are chrome. They are known by where they lie in memory: the tree does not
 /// change.
 #[derive(Debug, Default)]
@@ -128,7 +129,7 @@ struct Amount {
 
 struct Candidate {
     element: *const Element,
-    text: usize,
+    amount: Amount,
 }
 
 /// An element that is being looked at.
@@ -175,8 +176,13 @@ pub(super) fn of(html: &Html) -> Chrome {
             at = above;
         };
     }
-    let most = scan.total / MOST_OF_PAGE;
-    let chosen = scan.found.into_iter().filter(|found| found.text <= most);
+    // A page may have more menus than text, but half of its text is not one menu, and what is a quarter
+    // of it without any link is none at all.
+    let total = scan.total;
+    let chosen = scan.found.into_iter().filter(|found| {
+        let Amount { text, linked, .. } = found.amount;
+        text * 2 <= total && (text - linked) * 4 <= total
+    });
     Chrome(chosen.map(|found| found.element).collect())
 }
 
@@ -237,7 +243,7 @@ impl<'a> Scan<'a> {
         if closed.is_chrome() {
             self.found.push(Candidate {
                 element: std::ptr::from_ref(closed.element),
-                text: closed.amount.text,
+                amount: closed.amount,
             });
             return;
         }

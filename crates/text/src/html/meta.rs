@@ -75,7 +75,12 @@ impl Seen {
             "title" if self.title.is_none() && !is_in_picture(element) => {
                 self.title = words(element);
             }
-            "h1" if self.headings.len() < 3 => self.headings.extend(words(element)),
+            "h1" if self.headings.len() < 3 => {
+                let heading = words(element);
+                // Generators hang a link to the heading on it.
+                let bare = heading.map(|h| h.trim_end_matches(['¶', '#', '§', ' ']).to_owned());
+                self.headings.extend(bare);
+            }
             "meta" => {
                 let key = get("property")
                     .or_else(|| get("name"))
@@ -238,7 +243,10 @@ mod tests {
             told(&format!("<title>Lamp oil » News</title>{shared}")),
             "Lamp oil"
         );
-        assert_eq!(told("<h1>Only <i>this</i></h1>"), "Only this");
+        assert_eq!(
+            told("<h1>Only <i>this</i><a href=#x>¶</a></h1>"),
+            "Only this"
+        );
         assert_eq!(title("<svg><title>x</title></svg><p>y"), None);
     }
 

@@ -11,7 +11,7 @@ use std::{borrow::Cow, collections::HashMap};
 const MAX_DEPTH: usize = 512;
 
 /// So many formatting elements may wait for their end at once.
-const MAX_FORMATTING: usize = 64;
+const MAX_FORMATTING: usize = 12;
 
 /// Elements that have no content.
 const VOID: [&str; 16] = [

@@ -190,22 +190,27 @@ fn a_picture_gives_its_sentence_and_no_name() {
 }
 
 #[test]
-fn nesting_without_end_takes_no_time_and_loses_no_text() {
-    let begun = std::time::Instant::now();
+fn nesting_without_end_loses_no_text_and_makes_no_more_of_it() {
     let page = format!("{}deep", "<div>".repeat(200_000));
     let document = read(&page);
     assert_eq!(document.text, "deep");
-    assert_eq!(
-        document.warnings[0].fact,
-        "elements nested too deeply were taken as one"
-    );
-    for page in [
-        "<b><p>x".repeat(20_000),
-        "<table><tr><td>".repeat(20_000) + "x",
-        "<a b='".repeat(200_000),
-        "<ul><li>x".repeat(50_000),
+    let fact = "elements nested too deeply were taken as one";
+    assert_eq!(document.warnings[0].fact, fact);
+    for (page, tags) in [
+        ("<b><p>x".repeat(5_000), 10_000),
+        ("<table><tr><td>".repeat(5_000) + "x", 15_000),
+        ("<a b='".repeat(100_000), 100_000),
+        ("<ul><li>x".repeat(10_000), 20_000),
+        ("<div><p>x</span>".repeat(10_000), 20_000),
     ] {
+        let (html, _) = parsed(&page);
+        let nodes = html.tree.nodes().count();
+        assert!(nodes < tags * 10, "{nodes} nodes of {tags} tags");
+        let depth = html
+            .tree
+            .nodes()
+            .map(|node| node.ancestors().take(3_000).count());
+        assert!(depth.max() < Some(2_500));
         read(&page);
     }
-    assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
 }
