@@ -35,6 +35,10 @@ impl Flow {
             self.text.truncate(end);
             if end > start {
                 self.blocks.push(Block::new(kind, Span::new(start, end)));
+            } else {
+                // Nothing but empty cells: the blank line before them goes with them.
+                let before = self.blocks.last().map_or(0, |block| block.span.end);
+                self.text.truncate(before);
             }
         }
     }
@@ -74,9 +78,12 @@ impl Flow {
         }
     }
 
-    /// Writes one white-space character that is kept (a line break, a tab between cells), unless the
-    /// block has no character yet.
+    /// Writes one white-space character that is kept: a tab between cells, of which the first may be
+    /// empty, or a line break, unless the block has no character yet.
     pub(crate) fn separator(&mut self, c: char) {
+        if c == '\t' {
+            self.ensure_started();
+        }
         if self.start().is_some() {
             let kept = self.text.trim_end_matches(' ').len();
             self.text.truncate(kept);

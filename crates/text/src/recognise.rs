@@ -3,6 +3,7 @@
 use file_format::FileFormat;
 
 use crate::{
+    archive,
     error::Failure,
     format::{self, Format, PDF},
     markup::PLAIN,
@@ -33,6 +34,10 @@ pub(crate) fn recognise(name: &str, bytes: &[u8]) -> Result<&'static Format, Fai
     let magic = magic_of(bytes);
     if let Some(format) = format::all().find(|format| format.magic.contains(&magic)) {
         return Ok(format);
+    }
+    // A zip that was cut off no longer says what it held.
+    if magic == FileFormat::ArbitraryBinaryData && bytes.starts_with(b"PK\x03\x04") {
+        return Ok(&archive::ZIP);
     }
     let refused = |kind: String| Failure::Unsupported {
         name: name.to_owned(),
@@ -107,11 +112,15 @@ pub(crate) fn by_text(name: &str, text: &[u8]) -> &'static Format {
 
 /// What the magic numbers say; of containers, what they hold.
 fn magic_of(bytes: &[u8]) -> FileFormat {
-    let is_container = bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"\xD0\xCF\x11\xE0");
-    let looked_into = is_container
+    let looked_into = is_container(bytes)
         .then(|| FileFormat::from_reader(std::io::Cursor::new(bytes)).ok())
         .flatten();
     looked_into.unwrap_or_else(|| FileFormat::from_bytes(&bytes[..bytes.len().min(HEAD_BYTES)]))
+}
+
+/// Whether these are the first bytes of a file that holds others, and says at its end which.
+pub(crate) fn is_container(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"\xD0\xCF\x11\xE0")
 }
 
 /// A format's name and media type, for people.

@@ -13,7 +13,7 @@ use crate::{
     format::{Format, Parser},
     nest::{Bundle, Input},
     reader::MAX_FILE_BYTES,
-    recognise::{HEAD_BYTES, recognise},
+    recognise::{HEAD_BYTES, is_container, recognise},
 };
 
 pub(crate) mod zipped;
@@ -22,7 +22,7 @@ mod label;
 mod salvage;
 mod stream;
 
-static ZIP: Format = Format {
+pub(crate) static ZIP: Format = Format {
     name: "ZIP archive",
     media_type: "application/zip",
     // A book of FictionBook in a zip is a zip with one XML file.
@@ -99,6 +99,7 @@ impl<'a> Members<'a> {
             return;
         }
         if !bytes.is_empty()
+            && !is_container(&bytes)
             && let Err(failure) = recognise(name, &bytes)
         {
             return self.miss(label, failure);
@@ -199,3 +200,6 @@ fn malformed(name: &str, damage: Option<&std::io::Error>) -> Failure {
         cause: cause.unwrap_or_else(|| "it is empty".to_owned()),
     }
 }
+
+#[cfg(test)]
+mod tests;

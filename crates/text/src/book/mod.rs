@@ -58,12 +58,14 @@ pub(crate) fn read_from(input: &Input<'_>, archive: &mut Zipped<'_>) -> Result<D
         bundle: Bundle::starting_with(front_matter(&package)),
         chapter: String::new(),
         missing: 0,
+        guide: package.guide.clone(),
         by_lower_case: archive
             .names()
             .map(|(index, name)| (name.to_ascii_lowercase(), index))
             .collect(),
     };
     for item in &package.spine {
+        // A list of chapters is no chapter.
         if item.is_contents && package.spine.len() > 1 {
             continue;
         }
@@ -88,6 +90,8 @@ struct Book {
     /// Name of the chapter before, which goes on in files that have none.
     chapter: String,
     missing: usize,
+    /// Where an EPUB 2 says that its list of chapters is.
+    guide: Option<String>,
     /// Members, for authors whose system doesn't tell case apart.
     by_lower_case: HashMap<String, usize>,
 }
@@ -128,6 +132,9 @@ impl Book {
         if chapter.text.is_empty() && chapter.warnings.is_empty() {
             return;
         }
+        if self.is_contents(item, &chapter) {
+            return;
+        }
         let name = label.cloned().or_else(|| first_heading(&chapter));
         if let Some(name) = name {
             self.chapter = name;
@@ -136,6 +143,12 @@ impl Book {
         }
         chapter.title = None;
         self.bundle.add(&self.chapter, chapter);
+    }
+
+    /// Whether a page is the list of chapters that the guide says it is; some guides name a chapter.
+    fn is_contents(&self, item: &Item, page: &Document) -> bool {
+        let linked: usize = page.links.iter().map(|link| link.span.len()).sum();
+        self.guide.as_ref() == Some(&item.place) && linked * 2 > page.text.len()
     }
 
     fn miss(&mut self, name: &str, fact: String) {

@@ -19,6 +19,8 @@ pub(super) struct Package {
     pub(super) nav: Option<String>,
     /// Where the contents of an EPUB 2 stand.
     pub(super) ncx: Option<String>,
+    /// The page that lists the chapters, as the guide of an EPUB 2 says.
+    pub(super) guide: Option<String>,
 }
 
 /// A file of the book.
@@ -74,6 +76,9 @@ impl Package {
                             items.insert(id, item);
                         }
                         "spine" => ncx = get("toc"),
+                        "reference" if get("type").as_deref() == Some("toc") => {
+                            package.guide = get("href").map(|href| resolved(place, &href));
+                        }
                         "itemref" => spine.extend(get("idref")),
                         _ => {}
                     }

@@ -208,7 +208,7 @@ mod tests {
             "灯塔 <a@b>"
         );
         assert_eq!(decoded("=?ISO-2022-JP?B?GyRCRXRCZhsoQg==?="), "灯台");
-        assert_eq!(decoded("=?big5?B?v+m26g==?="), "燈塔");
+        assert_eq!(decoded("=?big5?B?v0+28A==?="), "燈塔");
         assert_eq!(decoded("a =? b ?= c =?x"), "a =? b ?= c =?x");
     }
 

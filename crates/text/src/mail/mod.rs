@@ -37,3 +37,6 @@ static SAVED_PAGE: Format = Format {
 };
 
 pub(crate) static FORMATS: [&Format; 3] = [&SAVED_PAGE, &MAILBOX, &MESSAGE];
+
+#[cfg(test)]
+mod tests;
