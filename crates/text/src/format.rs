@@ -3,7 +3,7 @@
 use file_format::FileFormat;
 use rag_core::Document;
 
-use crate::{code, data, error::Failure, html, markup, nest::Input, pdf};
+use crate::{code, data, error::Failure, html, markup, nest::Input, office, pdf};
 
 /// One kind of file.
 #[derive(Debug)]
@@ -60,6 +60,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Format> {
         .into_iter()
         .chain(markup::FORMATS)
         .chain(data::FORMATS)
+        .chain(office::FORMATS)
         .chain(code::formats())
 }
 

@@ -45,6 +45,7 @@ mod language;
 mod lines;
 mod markup;
 mod nest;
+mod office;
 mod pdf;
 mod reader;
 mod recognise;
