@@ -3,7 +3,9 @@
 use file_format::FileFormat;
 use rag_core::Document;
 
-use crate::{archive, book, code, data, error::Failure, html, mail, markup, nest::Input, pdf};
+use crate::{
+    archive, book, code, data, error::Failure, html, mail, markup, nest::Input, office, pdf,
+};
 
 /// One kind of file.
 #[derive(Debug)]
@@ -63,6 +65,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Format> {
         .chain(archive::FORMATS)
         .chain(markup::FORMATS)
         .chain(data::FORMATS)
+        .chain(office::FORMATS)
         .chain(code::formats())
 }
 

@@ -7,6 +7,7 @@ use crate::{
     error::Failure,
     format::{self, Format, PDF},
     markup::PLAIN,
+    office,
 };
 
 /// So many bytes from the start decide what a file is.
@@ -31,7 +32,7 @@ pub(crate) fn recognise(name: &str, bytes: &[u8]) -> Result<&'static Format, Fai
     if has_pdf_mark(head) && (starts_with_pdf_mark(head) || extension == "pdf" || controls > 0.0) {
         return Ok(&PDF);
     }
-    let magic = magic_of(bytes);
+    let magic = office::looked_into(magic_of(bytes), &extension, bytes);
     if let Some(format) = format::all().find(|format| format.magic.contains(&magic)) {
         return Ok(format);
     }
