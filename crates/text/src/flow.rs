@@ -44,6 +44,16 @@ impl Flow {
         self.open.is_some()
     }
 
+    /// Whether a block of this kind is open and has a character.
+    pub(crate) fn is_in(&self, kind: BlockKind) -> bool {
+        matches!(self.open, Some((open, Some(_))) if open == kind)
+    }
+
+    /// Whether the open block has a character.
+    pub(crate) fn has_text(&self) -> bool {
+        self.start().is_some()
+    }
+
     /// Writes words, every run of white space as one space and none at the start of the block.
     pub(crate) fn words(&mut self, words: &str) {
         for c in words.chars() {

@@ -4,7 +4,7 @@ use file_format::FileFormat;
 use rag_core::Document;
 
 use crate::{
-    archive, book, code, data, error::Failure, html, mail, markup, nest::Input, pdf,
+    archive, book, code, data, error::Failure, html, mail, markup, nest::Input, office, pdf,
 };
 
 /// One kind of file.
@@ -65,6 +65,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Format> {
         .chain(archive::FORMATS)
         .chain(markup::FORMATS)
         .chain(data::FORMATS)
+        .chain(office::FORMATS)
         .chain(code::formats())
 }
 

@@ -50,6 +50,7 @@ mod mail;
 mod markup;
 mod nest;
 mod ocr;
+mod office;
 mod pdf;
 mod reader;
 mod recognise;

@@ -18,7 +18,7 @@ use crate::{
     markup::PLAIN,
     nest::{Input, Nest},
     ocr::OcrProgram,
-    recognise::{HEAD_BYTES, ToldBy, by_text, described, recognise, told},
+    recognise::{HEAD_BYTES, ToldBy, by_text, described, is_container, recognise, told},
 };
 
 /// Version of the reading rules. It changes with any change of what a file's text or blocks are.
@@ -202,7 +202,10 @@ fn bytes_of(path: &Path) -> std::result::Result<Vec<u8>, Failure> {
         .take(HEAD_BYTES as u64)
         .read_to_end(&mut bytes)
         .map_err(io)?;
-    if let Err(failure) = recognise(&name, &bytes) {
+    // A container (a zip of a Word document) shows what it is only at its end.
+    if !is_container(&bytes)
+        && let Err(failure) = recognise(&name, &bytes)
+    {
         return Err(better_named(path, failure));
     }
     if size <= MAX_FILE_BYTES {

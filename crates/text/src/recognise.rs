@@ -6,6 +6,7 @@ use crate::{
     error::Failure,
     format::{self, Format, PDF},
     markup::PLAIN,
+    office,
 };
 
 /// So many bytes from the start decide what a file is.
@@ -30,7 +31,7 @@ pub(crate) fn recognise(name: &str, bytes: &[u8]) -> Result<&'static Format, Fai
     if has_pdf_mark(head) && (starts_with_pdf_mark(head) || extension == "pdf" || controls > 0.0) {
         return Ok(&PDF);
     }
-    let magic = magic_of(bytes);
+    let magic = office::looked_into(magic_of(bytes), &extension, bytes);
     if let Some(format) = format::all().find(|format| format.magic.contains(&magic)) {
         return Ok(format);
     }
@@ -107,11 +108,15 @@ pub(crate) fn by_text(name: &str, text: &[u8]) -> &'static Format {
 
 /// What the magic numbers say; of containers, what they hold.
 fn magic_of(bytes: &[u8]) -> FileFormat {
-    let is_container = bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"\xD0\xCF\x11\xE0");
-    let looked_into = is_container
+    let looked_into = is_container(bytes)
         .then(|| FileFormat::from_reader(std::io::Cursor::new(bytes)).ok())
         .flatten();
     looked_into.unwrap_or_else(|| FileFormat::from_bytes(&bytes[..bytes.len().min(HEAD_BYTES)]))
+}
+
+/// Whether these are the first bytes of a file that holds others, and says at its end which.
+pub(crate) fn is_container(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"\xD0\xCF\x11\xE0")
 }
 
 /// A format's name and media type, for people.

@@ -46,7 +46,8 @@ fn stands_alone(names: &[u8]) -> bool {
 /// A path that can be shown: without a root, drive, `..` or characters that do something.
 pub(super) fn shown(path: &str) -> String {
     let does_nothing = |c: &char| {
-        !c.is_control() && !matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}')
+        !c.is_control()
+            && !matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}')
     };
     let path: String = path
         .chars()
@@ -102,7 +103,10 @@ mod tests {
     fn the_encoding_of_names_is_told_from_all_of_them() {
         let told = |names: &[&[u8]]| encoding_of(names.iter().copied());
         let (chinese, _, _) = GBK.encode("灯塔日志.txt");
-        assert_eq!(told(&[b"plain.txt", &chinese]).map(Encoding::name), Some("gb18030"));
+        assert_eq!(
+            told(&[b"plain.txt", &chinese]).map(Encoding::name),
+            Some("gb18030")
+        );
         let (japanese, _, _) = SHIFT_JIS.encode("灯台のきろく.txt");
         assert_eq!(told(&[&japanese]), Some(SHIFT_JIS));
         assert_eq!(told(&[b"Pr\x81fung.txt", b"Caf\x82.txt"]), None);

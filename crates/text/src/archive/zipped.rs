@@ -128,7 +128,10 @@ impl<'a> Zipped<'a> {
     }
 
     fn hand_over(&mut self, index: usize, shown: &str, members: &mut Members<'_>) {
-        let is_encrypted = self.archive.by_index_data(index).is_ok_and(|e| e.encrypted());
+        let is_encrypted = self
+            .archive
+            .by_index_data(index)
+            .is_ok_and(|e| e.encrypted());
         if is_encrypted {
             return match self.decrypted(index, shown) {
                 Ok(bytes) => members.take(shown, &mut Cursor::new(bytes)),

@@ -190,7 +190,10 @@ fn is_protected(archive: &mut Zipped<'_>, package: &Package) -> bool {
         return false;
     };
     let locked = package::encrypted(&text);
-    package.spine.iter().any(|item| locked.contains(&item.place))
+    package
+        .spine
+        .iter()
+        .any(|item| locked.contains(&item.place))
 }
 
 /// The decoded text of a member.

@@ -207,7 +207,10 @@ mod tests {
         assert_eq!(package.nav.as_deref(), Some("OEBPS/nav.xhtml"));
         assert_eq!(package.ncx.as_deref(), Some("OEBPS/toc.ncx"));
         let places: Vec<&str> = package.spine.iter().map(|i| i.place.as_str()).collect();
-        assert_eq!(places, ["OEBPS/nav.xhtml", "OEBPS/text/one 1.xhtml", "gone"]);
+        assert_eq!(
+            places,
+            ["OEBPS/nav.xhtml", "OEBPS/text/one 1.xhtml", "gone"]
+        );
     }
 
     #[test]
@@ -219,7 +222,13 @@ mod tests {
             )
         };
         let text = data("http://www.idpf.org/2008/embedding", "OEBPS/a.otf")
-            + &data("http://www.w3.org/2001/04/xmlenc#aes128-cbc", "OEBPS/c1.xhtml");
-        assert_eq!(encrypted(&text), HashSet::from(["OEBPS/c1.xhtml".to_owned()]));
+            + &data(
+                "http://www.w3.org/2001/04/xmlenc#aes128-cbc",
+                "OEBPS/c1.xhtml",
+            );
+        assert_eq!(
+            encrypted(&text),
+            HashSet::from(["OEBPS/c1.xhtml".to_owned()])
+        );
     }
 }

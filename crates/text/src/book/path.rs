@@ -42,8 +42,14 @@ mod tests {
 
     #[test]
     fn references_are_relative_to_their_file() {
-        assert_eq!(resolved("OEBPS/a.opf", "text/c1.xhtml#p3"), "OEBPS/text/c1.xhtml");
-        assert_eq!(resolved("OEBPS/toc/nav.xhtml", "../c%201.xhtml"), "OEBPS/c 1.xhtml");
+        assert_eq!(
+            resolved("OEBPS/a.opf", "text/c1.xhtml#p3"),
+            "OEBPS/text/c1.xhtml"
+        );
+        assert_eq!(
+            resolved("OEBPS/toc/nav.xhtml", "../c%201.xhtml"),
+            "OEBPS/c 1.xhtml"
+        );
         assert_eq!(resolved("a.opf", "../../%E7%81%AF.html"), "灯.html");
         assert_eq!(resolved("x/a.opf", "/b%2.html"), "b%2.html");
     }

@@ -46,7 +46,10 @@ pub(super) fn add(input: &Input<'_>, message: &Message<'_>, bundle: &mut Bundle)
         if more > 0 {
             others.push(format!("and {more} more"));
         }
-        let fact = format!("attachments of kinds that are not read: {}", others.join(", "));
+        let fact = format!(
+            "attachments of kinds that are not read: {}",
+            others.join(", ")
+        );
         bundle.warn(Warning::new(WarningKind::Guessed, fact));
     }
 }
@@ -87,7 +90,9 @@ fn read(
             let mut document = input.read_inner(name, bytes)?;
             if part.is_encoding_problem {
                 let fact = "the attachment is damaged and may not be whole";
-                document.warnings.push(Warning::new(WarningKind::Lost, fact));
+                document
+                    .warnings
+                    .push(Warning::new(WarningKind::Lost, fact));
             }
             Ok(Some(document))
         }
@@ -107,7 +112,10 @@ fn name_of(message: &Message<'_>, part: &MessagePart<'_>, number: usize) -> Stri
     let named = part.attachment_name().map(decoded);
     let named = named.map(|name| {
         let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
-        last.chars().filter(|c| !c.is_control()).take(200).collect::<String>()
+        last.chars()
+            .filter(|c| !c.is_control())
+            .take(200)
+            .collect::<String>()
     });
     named.filter(|name| !name.is_empty()).unwrap_or_else(|| {
         let subtype = part.content_type().and_then(|kind| kind.subtype());

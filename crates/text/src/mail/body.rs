@@ -28,7 +28,9 @@ pub(super) fn declared(part: &MessagePart<'_>) -> Option<&'static Encoding> {
 /// The characters of a part that is text.
 pub(super) fn text(message: &Message<'_>, part: &MessagePart<'_>) -> Decoded {
     let parsed = part.text_contents().unwrap_or_default();
-    let named = part.content_type().and_then(|kind| kind.attribute("charset"));
+    let named = part
+        .content_type()
+        .and_then(|kind| kind.attribute("charset"));
     // UTF-7 and a few others are known to the mail parser only.
     let is_foreign = named.is_some() && declared(part).is_none() && !parsed.contains('\u{FFFD}');
     let bytes = (!is_foreign && !part.is_encoding_problem)
@@ -62,7 +64,8 @@ pub(super) fn pieces(message: &Message<'_>) -> Vec<Document> {
         let parts = ids.iter().filter_map(|id| message.part(*id));
         parts.filter_map(|part| piece(message, part)).collect()
     };
-    let length = |pieces: &[Document]| -> usize { pieces.iter().map(|p| p.text.trim().len()).sum() };
+    let length =
+        |pieces: &[Document]| -> usize { pieces.iter().map(|p| p.text.trim().len()).sum() };
     let plain = of(&message.text_body);
     if message.text_body == message.html_body {
         return plain;

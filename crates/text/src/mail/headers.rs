@@ -3,7 +3,8 @@
 
 use encoding_rs::Encoding;
 use mail_parser::decoders::{
-    base64::base64_decode, charsets::map::charset_decoder, quoted_printable::quoted_printable_decode,
+    base64::base64_decode, charsets::map::charset_decoder,
+    quoted_printable::quoted_printable_decode,
 };
 
 use crate::decode::decode;
@@ -78,11 +79,7 @@ fn header(line: &[u8]) -> Option<(&str, &[u8])> {
 
 /// The value of the first header `name` of a message, unfolded and decoded. `told` is the encoding of
 /// the message's text, in which careless programs write its headers.
-pub(super) fn value(
-    message: &[u8],
-    name: &str,
-    told: Option<&'static Encoding>,
-) -> Option<String> {
+pub(super) fn value(message: &[u8], name: &str, told: Option<&'static Encoding>) -> Option<String> {
     let mut value: Option<Vec<u8>> = None;
     for line in message.split(|b| *b == b'\n') {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -182,10 +179,18 @@ mod tests {
     #[test]
     fn messages_are_told_by_their_headers_and_memos_are_not_messages() {
         let is = |text: &str| starts_a_message(text.as_bytes());
-        assert!(is("Received: from a\r\n by b\r\nFrom: x@a.example\r\nSubject: s\r\n\r\nbody"));
-        assert!(is("From: Ada <ada@a.example>\nTo: b@b.example\nSubject: Oil\n\nText"));
-        assert!(is("MIME-Version: 1.0\nContent-Type: text/plain\nSubject: x\n\nhi"));
-        assert!(!is("From: the keeper\nTo: the council\nSubject: Oil\nDate: May\n\nText"));
+        assert!(is(
+            "Received: from a\r\n by b\r\nFrom: x@a.example\r\nSubject: s\r\n\r\nbody"
+        ));
+        assert!(is(
+            "From: Ada <ada@a.example>\nTo: b@b.example\nSubject: Oil\n\nText"
+        ));
+        assert!(is(
+            "MIME-Version: 1.0\nContent-Type: text/plain\nSubject: x\n\nhi"
+        ));
+        assert!(!is(
+            "From: the keeper\nTo: the council\nSubject: Oil\nDate: May\n\nText"
+        ));
         assert!(!is("Subject: a poem\n\nFrom: x@y.example\n"));
         assert!(!is("# Note\nFrom: a@b.example\nSubject: x\nDate: y\n"));
         assert!(!is("Content-Type: text/html\nDate: x\nServer: y\n\n"));
@@ -194,8 +199,14 @@ mod tests {
 
     #[test]
     fn encoded_words_are_decoded_even_when_cut_within_a_character() {
-        assert_eq!(decoded("=?UTF-8?Q?Sk=C3=A4r?= =?utf-8?q?gard_x?= y"), "Skärgard x y");
-        assert_eq!(decoded("=?gb2312?B?tcbL?=\t=?GB2312?B?/g==?= <a@b>"), "灯塔 <a@b>");
+        assert_eq!(
+            decoded("=?UTF-8?Q?Sk=C3=A4r?= =?utf-8?q?gard_x?= y"),
+            "Skärgard x y"
+        );
+        assert_eq!(
+            decoded("=?gb2312?B?tcbL?=\t=?GB2312?B?/g==?= <a@b>"),
+            "灯塔 <a@b>"
+        );
         assert_eq!(decoded("=?ISO-2022-JP?B?GyRCRXRCZhsoQg==?="), "灯台");
         assert_eq!(decoded("=?big5?B?v+m26g==?="), "燈塔");
         assert_eq!(decoded("a =? b ?= c =?x"), "a =? b ?= c =?x");
@@ -204,7 +215,10 @@ mod tests {
     #[test]
     fn a_folded_header_is_one_value() {
         let message = b"X: 1\r\nSubject: =?utf-8?Q?The_l?=\r\n =?utf-8?Q?amp?=\r\n\tand oil\r\n\r\nSubject: no";
-        assert_eq!(value(message, "subject", None).as_deref(), Some("The lamp and oil"));
+        assert_eq!(
+            value(message, "subject", None).as_deref(),
+            Some("The lamp and oil")
+        );
         assert_eq!(value(message, "to", None), None);
     }
 }

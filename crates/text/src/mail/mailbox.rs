@@ -20,7 +20,9 @@ pub(super) fn starts_a_mailbox(text: &[u8]) -> bool {
         return false;
     };
     // A patch of git has such a line too, with a date that says so; it stays the text it is.
-    let is_patch = line.trim_ascii_end().ends_with(b" Mon Sep 17 00:00:00 2001");
+    let is_patch = line
+        .trim_ascii_end()
+        .ends_with(b" Mon Sep 17 00:00:00 2001");
     is_separator(line) && !is_patch && headers::headers(rest).next().is_some()
 }
 
@@ -34,9 +36,7 @@ fn is_separator(line: &[u8]) -> bool {
         .filter(|word| !word.is_empty())
         .take(12)
         .collect();
-    let is_time = |word: &&[u8]| {
-        matches!(word, [a, b, b':', c, d, ..] if [a, b, c, d].iter().all(|d| d.is_ascii_digit()))
-    };
+    let is_time = |word: &&[u8]| matches!(word, [a, b, b':', c, d, ..] if [a, b, c, d].iter().all(|d| d.is_ascii_digit()));
     let is_year = |word: &&[u8]| {
         word.len() == 4 && word.iter().all(u8::is_ascii_digit) && matches!(word[0], b'1' | b'2')
     };
@@ -132,7 +132,9 @@ mod tests {
     #[test]
     fn a_mailbox_is_parted_at_its_lines_and_nowhere_else() {
         assert!(starts_a_mailbox(TWO.as_bytes()));
-        assert!(!starts_a_mailbox(b"From here we saw 2026 at 09:15 the lamp.\n\nIt burned."));
+        assert!(!starts_a_mailbox(
+            b"From here we saw 2026 at 09:15 the lamp.\n\nIt burned."
+        ));
         assert!(!starts_a_mailbox(b"From the keeper\nSubject: x\n"));
         let found = messages(TWO.as_bytes());
         assert_eq!(found.len(), 2);

@@ -48,7 +48,9 @@ pub(super) fn parsed<'a>(input: &Input<'_>, bytes: &'a [u8]) -> Result<Message<'
 
 /// When the message says it was written.
 pub(super) fn date_of(message: &Message<'_>) -> Option<String> {
-    let date = message.date().filter(|date| date.is_valid() && date.year > 1970)?;
+    let date = message
+        .date()
+        .filter(|date| date.is_valid() && date.year > 1970)?;
     Some(date.to_rfc3339())
 }
 
@@ -119,6 +121,8 @@ fn places_of<'a>(bytes: &'a [u8], mark: &'a [u8]) -> impl Iterator<Item = usize>
 pub(super) fn is_related(message: &Message<'_>) -> bool {
     message.content_type().is_some_and(|kind| {
         kind.ctype().eq_ignore_ascii_case("multipart")
-            && kind.subtype().is_some_and(|kind| kind.eq_ignore_ascii_case("related"))
+            && kind
+                .subtype()
+                .is_some_and(|kind| kind.eq_ignore_ascii_case("related"))
     })
 }

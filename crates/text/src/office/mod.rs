@@ -1,0 +1,96 @@
+//! Office files: what Word, Excel, `PowerPoint` and their kin write, in the formats of Microsoft and in
+//! `OpenDocument`, and rich text.
+
+use file_format::FileFormat;
+use rag_core::{Document, WarningKind};
+
+use self::package::Package;
+use crate::{
+    error::Failure,
+    format::{Format, Parser},
+};
+
+pub(crate) use recognise::looked_into;
+
+mod body;
+mod docx;
+mod drawing;
+mod numerals;
+mod package;
+mod properties;
+mod recognise;
+mod symbols;
+mod xml;
+
+static DOCX: Format = Format {
+    name: "Word",
+    media_type: "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    magic: &[FileFormat::OfficeOpenXmlDocument],
+    marks: None,
+    extensions: &["docx", "docm", "dotx", "dotm"],
+    parser: Parser::Bytes(docx::read),
+};
+
+pub(crate) static FORMATS: [&Format; 1] = [&DOCX];
+
+/// The document with the damage that was met in its package.
+///
+/// # Errors
+/// `Malformed` where nothing was read because of damage.
+fn ended(package: &mut Package<'_>, mut document: Document) -> Result<Document, Failure> {
+    let warnings = std::mem::take(&mut package.warnings);
+    let lost = warnings
+        .iter()
+        .find(|warning| warning.kind == WarningKind::Lost);
+    if let Some(lost) = lost
+        && document.blocks.is_empty()
+    {
+        return Err(package.malformed(lost.fact.clone()));
+    }
+    document.warnings.extend(warnings);
+    Ok(document)
+}
+
+/// A number as a sheet shows it where nothing says otherwise: fifteen digits, and no sign of the binary
+/// form in which it is kept.
+fn number(value: f64) -> String {
+    let rounded: f64 = format!("{value:.14e}").parse().unwrap_or(value);
+    let size = rounded.abs();
+    if size != 0.0 && !(1e-9..1e21).contains(&size) {
+        return format!("{rounded:e}");
+    }
+    // Nothing is called minus nothing.
+    let rounded = if rounded == 0.0 { 0.0 } else { rounded };
+    rounded.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_no_binary_noise() {
+        let shown = [
+            0.1 + 0.2,
+            0.1,
+            1_931.0,
+            -0.0,
+            1e300,
+            2.5e-12,
+            123_456_789_012.0,
+        ]
+        .map(number);
+        assert_eq!(
+            shown,
+            [
+                "0.3",
+                "0.1",
+                "1931",
+                "0",
+                "1e300",
+                "2.5e-12",
+                "123456789012"
+            ]
+        );
+    }
+}
