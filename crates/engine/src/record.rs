@@ -31,10 +31,12 @@ pub(crate) fn prepared(
     document: &Document,
     chunks: Vec<Chunk>,
 ) -> Prepared {
+    // Nothing is called read of which nothing can be found, without a word on why.
+    let is_mute = chunks.is_empty() && !document.warnings.is_empty();
     let facts: Vec<String> = document
         .warnings
         .iter()
-        .filter(|warning| warning.kind == WarningKind::Lost)
+        .filter(|warning| is_mute || warning.kind == WarningKind::Lost)
         .map(|warning| match &warning.part {
             Some(part) => format!("{part}: {}", warning.fact),
             None => warning.fact.clone(),
@@ -47,7 +49,7 @@ pub(crate) fn prepared(
     state.date.clone_from(&document.date);
     state.tags.clone_from(&document.tags);
     state.chunks = chunks.len() as u32;
-    if document.is_partial() {
+    if is_mute || document.is_partial() {
         state.outcome = Outcome::Partly;
         state.reason = Some(facts.join("; "));
     }
