@@ -25,6 +25,8 @@ pub(super) fn read(input: &Input<'_>) -> Result<Document, Failure> {
     let extension = extension_of(input.name);
     let is_book = extension == "epub";
     if !is_book && !EXTENSIONS.contains(&&*extension) {
+        // Whatever it was meant to be, it is damaged.
+        Zipped::open(input)?;
         return Err(Failure::Unsupported {
             name: input.name.to_owned(),
             kind: format!("{} under another name", described(FileFormat::Zip)),
