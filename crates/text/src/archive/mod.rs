@@ -112,6 +112,7 @@ impl<'a> Members<'a> {
         }
         let size = bytes.len() as u64;
         if size > MAX_FILE_BYTES {
+            self.is_full |= self.input.spend(name, size).is_err();
             let failure = Failure::TooLarge {
                 name: name.to_owned(),
                 size,

@@ -7,10 +7,12 @@ use rag_core::{Document, Warning, WarningKind};
 use tar::Archive;
 
 use super::{Members, label, malformed, zipped::name_of};
-use crate::{error::Failure, nest::Input, recognise::extension_of};
-
-/// Bytes of a tar archive that show that it is one.
-const TAR_HEAD: u64 = 512;
+use crate::{
+    error::Failure,
+    nest::Input,
+    reader::MAX_FILE_BYTES,
+    recognise::{HEAD_BYTES, extension_of, is_container, recognise},
+};
 
 pub(super) fn read_tar(input: &Input<'_>) -> Result<Document, Failure> {
     read_members(input, input.bytes)
@@ -18,18 +20,29 @@ pub(super) fn read_tar(input: &Input<'_>) -> Result<Document, Failure> {
 
 /// The one file that is packed, or the members of the tar archive that it is.
 pub(super) fn read_gzip(input: &Input<'_>) -> Result<Document, Failure> {
-    let unpacked = || MultiGzDecoder::new(input.bytes).take(input.bytes_left() + 1);
+    let unpacked = || MultiGzDecoder::new(input.bytes);
     let mut head = Vec::new();
-    let damage = unpacked().take(TAR_HEAD).read_to_end(&mut head).err();
+    let damage = unpacked()
+        .take(HEAD_BYTES as u64)
+        .read_to_end(&mut head)
+        .err();
     if head.is_empty() && damage.is_some() {
         return Err(malformed(input.name, damage.as_ref()));
     }
     if head.get(257..262) == Some(b"ustar") {
-        return read_members(input, unpacked());
+        return read_members(input, unpacked().take(input.bytes_left() + 1));
     }
     let name = inner_name(input);
+    if !is_container(&head) {
+        recognise(&name, &head)?;
+    }
+    let limit = input.bytes_left().min(MAX_FILE_BYTES);
     let mut bytes = Vec::new();
-    let damage = unpacked().read_to_end(&mut bytes).err();
+    let damage = unpacked().take(limit + 1).read_to_end(&mut bytes).err();
+    let size = bytes.len() as u64;
+    if size > limit {
+        return Err(Failure::TooLarge { name, size, limit });
+    }
     let mut document = input.read_inner(&name, &bytes)?;
     if let Some(cause) = damage {
         let fact = format!("the file is cut off or damaged at its end: {cause}");

@@ -25,6 +25,8 @@ pub(super) fn read(input: &Input<'_>) -> Result<Document, Failure> {
     let extension = extension_of(input.name);
     let is_book = extension == "epub";
     if !is_book && !EXTENSIONS.contains(&&*extension) {
+        // Whatever it was meant to be, it is damaged.
+        Zipped::open(input)?;
         return Err(Failure::Unsupported {
             name: input.name.to_owned(),
             kind: format!("{} under another name", described(FileFormat::Zip)),
@@ -95,8 +97,8 @@ impl<'a> Zipped<'a> {
         names.filter_map(|(index, raw)| Some((index, std::str::from_utf8(raw).ok()?)))
     }
 
-    /// The content of a member, bounded by what may still be unpacked.
-    pub(crate) fn bytes(&mut self, index: usize, name: &str) -> Result<Vec<u8>, Failure> {
+    /// The content of a member, bounded by what may still be unpacked, and whether it is whole.
+    pub(crate) fn bytes(&mut self, index: usize, name: &str) -> Result<(Vec<u8>, bool), Failure> {
         let limit = self.input.bytes_left().min(MAX_FILE_BYTES);
         let mut bytes = Vec::new();
         let file = self.archive.by_index(index);
@@ -111,7 +113,7 @@ impl<'a> Zipped<'a> {
         }
         match outcome {
             Err(error) if bytes.is_empty() => Err(failure_of(name, &ZipError::Io(error))),
-            _ => Ok(bytes),
+            outcome => Ok((bytes, outcome.is_ok())),
         }
     }
 

@@ -113,8 +113,8 @@ impl Book {
         };
         let bytes = archive
             .bytes(index, file)
-            .and_then(|bytes| input.spend(file, bytes.len() as u64).map(|()| bytes));
-        let bytes = match bytes {
+            .and_then(|read| input.spend(file, read.0.len() as u64).map(|()| read));
+        let (bytes, is_whole) = match bytes {
             Ok(bytes) => bytes,
             Err(failure) => return self.miss(file, format!("left out: {failure}")),
         };
@@ -134,6 +134,11 @@ impl Book {
         }
         if self.is_contents(item, &chapter) {
             return;
+        }
+        if !is_whole {
+            let fact = "the chapter is damaged and was read up to there";
+            let warning = Warning::new(WarningKind::Lost, fact);
+            chapter.warnings.push(warning);
         }
         let name = label.cloned().or_else(|| first_heading(&chapter));
         if let Some(name) = name {
@@ -212,7 +217,7 @@ fn is_protected(archive: &mut Zipped<'_>, package: &Package) -> bool {
 /// The decoded text of a member.
 fn text_of(archive: &mut Zipped<'_>, place: &str) -> Option<String> {
     let index = archive.find(place)?;
-    let bytes = archive.bytes(index, place).ok()?;
+    let (bytes, _) = archive.bytes(index, place).ok()?;
     Some(decode(&bytes, declared_by_html(&bytes)).text)
 }
 

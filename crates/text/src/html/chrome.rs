@@ -63,7 +63,7 @@ const NEVER: [&str; 36] = [
 ];
 
 /// Words in names of elements that may be chrome, if they are mostly links.
-const HINTS: [&str; 24] = [
+const HINTS: [&str; 27] = [
     "nav",
     "navbar",
     "navigation",
@@ -88,6 +88,9 @@ const HINTS: [&str; 24] = [
     "promo",
     "crumbs",
     "subscribe",
+    "dropdown",
+    "portlet",
+    "interlanguage",
 ];
 
 /// Elements that an author gives a name to, or that hold a list of links.
@@ -286,10 +289,15 @@ impl Open<'_> {
                 words.any(|word| wanted.contains(&word))
             })
         };
-        // Of what stands in an article, only rows of buttons.
         let is_hinted = has_word(&HINTS) || name == "header";
-        if is_hinted && links > 0 && linked * 2 >= text && (!self.in_article || text < 400) {
-            return !has_heading || text < 400 && !self.in_article && linked * 10 >= text * 8;
+        if is_hinted && links > 0 && linked * 2 >= text {
+            // Of what stands in an article, rows of buttons and long lists of short links.
+            let is_row = text < 400;
+            let is_menu = links >= 10 && linked * 10 >= text * 9 && linked <= links * 20;
+            return match (has_heading, self.in_article) {
+                (true, in_article) => !in_article && is_row && linked * 10 >= text * 8,
+                (false, in_article) => !in_article || is_row || is_menu,
+            };
         }
         let is_foot = has_word(&[
             "footer",

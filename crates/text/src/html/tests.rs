@@ -137,6 +137,19 @@ fn menus_of_old_pages_are_left_out_and_lists_of_links_in_the_matter_stay() {
 }
 
 #[test]
+fn a_list_of_languages_within_the_article_is_left_out() {
+    let languages: Vec<String> = (0..40)
+        .map(|n| format!("<li class='interlanguage-link'><a href=//{n}.example>Language {n}</a>"))
+        .collect();
+    let matter = "The keeper counted 101 storms in the winter of 1931. ".repeat(60);
+    let page = format!(
+        "<main><header><h1>Storms</h1><div class=mw-portlet><ul>{}</ul></div></header><p>{matter}</p></main>",
+        languages.concat()
+    );
+    assert_eq!(texts(&page).len(), 2);
+}
+
+#[test]
 fn a_page_that_is_a_list_of_links_is_read() {
     let items: Vec<String> = (0..50)
         .map(|n| format!("<li><a href=/{n}>Chapter {n}</a>"))
