@@ -90,7 +90,9 @@ struct Shape {
 fn shapes_of_notes(xml: &mut Xml<'_>, relations: &Relations, wanted: &str) -> Vec<Node> {
     let shapes = shapes(xml, relations, &mut HashMap::new());
     let said = shapes.into_iter().filter(|shape| shape.role == wanted);
-    said.flat_map(|shape| shape.nodes).collect()
+    said.flat_map(|shape| shape.nodes)
+        .map(Node::into_prose)
+        .collect()
 }
 
 fn comments(xml: &mut Xml<'_>) -> Vec<Node> {
