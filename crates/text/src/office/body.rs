@@ -440,6 +440,19 @@ impl Body {
     }
 }
 
+impl Node {
+    /// The same, where what would be a list elsewhere is not one.
+    pub(super) fn into_prose(self) -> Self {
+        match self {
+            Self::Paragraph(paragraph) => Self::Paragraph(Paragraph {
+                kind: BlockKind::Paragraph,
+                ..paragraph
+            }),
+            table @ Self::Table(_) => table,
+        }
+    }
+}
+
 impl Paragraph {
     pub(super) fn prefix(&mut self, words: &str) {
         let by = words.len();

@@ -19,6 +19,8 @@ mod numerals;
 mod package;
 mod properties;
 mod recognise;
+mod sheets;
+mod slides;
 mod symbols;
 mod xml;
 
@@ -31,7 +33,46 @@ static DOCX: Format = Format {
     parser: Parser::Bytes(docx::read),
 };
 
-pub(crate) static FORMATS: [&Format; 1] = [&DOCX];
+static SHEETS: Format = Format {
+    name: "Excel",
+    media_type: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    magic: &[FileFormat::OfficeOpenXmlSpreadsheet],
+    marks: None,
+    extensions: &["xlsx", "xlsm", "xltx", "xltm", "xlsb"],
+    parser: Parser::Bytes(sheets::read),
+};
+
+static OLD_SHEETS: Format = Format {
+    name: "Excel 97-2003",
+    media_type: "application/vnd.ms-excel",
+    magic: &[FileFormat::MicrosoftExcelSpreadsheet],
+    marks: None,
+    extensions: &["xls", "xlt"],
+    parser: Parser::Bytes(sheets::read),
+};
+
+static OPEN_SHEETS: Format = Format {
+    name: "OpenDocument sheet",
+    media_type: "application/vnd.oasis.opendocument.spreadsheet",
+    magic: &[
+        FileFormat::OpendocumentSpreadsheet,
+        FileFormat::OpendocumentSpreadsheetTemplate,
+    ],
+    marks: None,
+    extensions: &["ods", "ots"],
+    parser: Parser::Bytes(sheets::read),
+};
+
+static SLIDES: Format = Format {
+    name: "PowerPoint",
+    media_type: "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    magic: &[FileFormat::OfficeOpenXmlPresentation],
+    marks: None,
+    extensions: &["pptx", "pptm", "potx", "potm", "ppsx", "ppsm"],
+    parser: Parser::Bytes(slides::read),
+};
+
+pub(crate) static FORMATS: [&Format; 5] = [&DOCX, &SHEETS, &OLD_SHEETS, &OPEN_SHEETS, &SLIDES];
 
 /// The document with the damage that was met in its package.
 ///
