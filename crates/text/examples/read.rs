@@ -1,6 +1,7 @@
 //! Reads files and shows what was made of them: `cargo run --example read -- FILE…`.
 //!
 //! With `--text` the text alone is printed; with `--blocks` every block, with `--chunks` every chunk.
+//! `--password=WORD` is tried on files that need one; with `--no-ocr` scans are not read.
 
 // An example talks to the terminal; there is no other face here.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
@@ -32,18 +33,23 @@ impl TokenCounter for Pieces {
 
 fn main() {
     let mut show = String::new();
+    let mut reader = Reader::new();
     for argument in std::env::args().skip(1) {
-        if argument.starts_with("--") {
+        if let Some(password) = argument.strip_prefix("--password=") {
+            reader = reader.with_passwords(vec![password.to_owned()]);
+        } else if argument == "--no-ocr" {
+            reader = reader.with_ocr_program(None);
+        } else if argument.starts_with("--") {
             show = argument;
         } else {
-            read(Path::new(&argument), &show);
+            read(&reader, Path::new(&argument), &show);
         }
     }
 }
 
-fn read(path: &Path, show: &str) {
+fn read(reader: &Reader, path: &Path, show: &str) {
     let begun = Instant::now();
-    let document = match Reader::new().extract(path) {
+    let document = match reader.extract(path) {
         Ok(document) => document,
         Err(error) => {
             println!("{}: {:?}: {}", path.display(), error.code, error.one_line());

@@ -94,8 +94,17 @@ pub(crate) struct Paragraph {
 pub(crate) struct Tesseract {
     program: PathBuf,
     version: String,
-    /// Sets of languages to read with, the likeliest first.
-    choices: Vec<String>,
+    /// How to read, the likeliest first.
+    ways: Vec<Way>,
+}
+
+/// One way to read a picture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Way {
+    /// `chi_sim+eng`
+    languages: String,
+    /// Whether to find out first which side is up.
+    is_turned: bool,
 }
 
 impl Tesseract {
@@ -122,11 +131,11 @@ impl Tesseract {
             .map(str::trim)
             .filter(|line| !line.is_empty() && !line.contains([' ', ':']))
             .collect();
-        let choices = choices(&installed, languages)?;
+        let ways = ways(&installed, languages)?;
         Ok(Some(Self {
             program,
             version,
-            choices,
+            ways,
         }))
     }
 
@@ -135,14 +144,15 @@ impl Tesseract {
         &self.version
     }
 
-    /// Reads a picture. Languages are tried until it is sure; what fitted is tried first on the next.
+    /// Reads a picture. Languages, and another side up, are tried until it is sure; what fitted is tried
+    /// first on the next.
     ///
     /// # Errors
     /// Says why nothing came of it: it failed, or took until `deadline` or too long.
     pub(crate) fn read(&mut self, picture: &Picture, deadline: Instant) -> Result<Reading, String> {
         let mut best: Option<(usize, Reading)> = None;
-        for (at, languages) in self.choices.iter().enumerate() {
-            let reading = read(&self.program, picture, languages, deadline);
+        for (at, way) in self.ways.iter().enumerate() {
+            let reading = read(&self.program, picture, way, deadline);
             let reading = match (reading, &best) {
                 (Ok(reading), _) => reading,
                 (Err(_), Some(_)) => break,
@@ -164,10 +174,25 @@ impl Tesseract {
         }
         let (at, reading) = best.ok_or("it has no languages")?;
         if !reading.paragraphs.is_empty() {
-            self.choices[..=at].rotate_right(1);
+            self.ways[..=at].rotate_right(1);
         }
         Ok(reading)
     }
+}
+
+/// The languages upright, and then turned where `tesseract` has what it needs to tell.
+fn ways(installed: &[&str], asked: &[String]) -> Result<Vec<Way>, String> {
+    let choices = choices(installed, asked)?;
+    let way = |is_turned: bool| {
+        move |languages: &String| Way {
+            languages: languages.clone(),
+            is_turned,
+        }
+    };
+    let upright = choices.iter().map(way(false));
+    let turned = choices.iter().map(way(true));
+    let can_tell = installed.contains(&"osd");
+    Ok(upright.chain(turned.filter(|_| can_tell)).collect())
 }
 
 /// The sets of languages to try: the one asked for, or English, Simplified and Traditional Chinese, as
@@ -214,14 +239,16 @@ fn choices(installed: &[&str], asked: &[String]) -> Result<Vec<String>, String> 
 fn read(
     program: &Path,
     picture: &Picture,
-    languages: &str,
+    way: &Way,
     deadline: Instant,
 ) -> Result<Reading, String> {
     let mut command = Command::new(program);
     command
-        .args(["stdin", "stdout", "-l", languages, "--dpi"])
+        .args(["stdin", "stdout", "-l", &way.languages, "--dpi"])
         .arg(format!("{:.0}", picture.resolution))
         .args(["-c", "tessedit_create_tsv=1"])
+        // Automatic page segmentation, with and without the detection of which side is up.
+        .args(["--psm", if way.is_turned { "1" } else { "3" }])
         // Its threads spend more time waiting for each other than they win.
         .env("OMP_THREAD_LIMIT", "1");
     // The simplest format there is: PGM.
@@ -233,7 +260,7 @@ fn read(
         deadline.min(Instant::now() + PAGE_TIME),
     )?;
     let mut reading = words(&table);
-    languages.clone_into(&mut reading.languages);
+    way.languages.clone_into(&mut reading.languages);
     Ok(reading)
 }
 

@@ -149,7 +149,31 @@ fn cleaned(line: &str) -> String {
         })
         .filter(|c| *c == '\t' || !c.is_control())
         .collect();
-    line.trim().to_owned()
+    let line = line.trim();
+    if line.contains(|c| ligature(c).is_some()) {
+        let mut spelt = String::with_capacity(line.len());
+        for c in line.chars() {
+            match ligature(c) {
+                Some(letters) => spelt.push_str(letters),
+                None => spelt.push(c),
+            }
+        }
+        return spelt;
+    }
+    line.to_owned()
+}
+
+/// The letters of a sign that stands for several, as fonts draw them together.
+pub(crate) fn ligature(c: char) -> Option<&'static str> {
+    Some(match c {
+        'ﬀ' => "ff",
+        'ﬁ' => "fi",
+        'ﬂ' => "fl",
+        'ﬃ' => "ffi",
+        'ﬄ' => "ffl",
+        'ﬅ' | 'ﬆ' => "st",
+        _ => return None,
+    })
 }
 
 #[cfg(test)]
@@ -168,6 +192,12 @@ mod tests {
         assert_eq!(text(&["2019-", "2020"]), "2019-\n2020");
         assert_eq!(text(&["soft\u{ad}", "ware"]), "software");
         assert_eq!(text(&["第一", "第二"]), "第一\n第二");
+    }
+
+    #[test]
+    fn letters_that_are_drawn_together_are_spelt_out() {
+        assert_eq!(text(&["ﬁrst oﬃce, laſt ﬂag"]), "first office, laſt flag");
+        assert_eq!(text(&["eﬃ-", "cient"]), "efficient");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use pdfboss_core::{Document, ObjRef, Object, Page, object::decode_text_string};
+use pdfboss_core::{Document, ObjRef, Object, Page, form::FieldType, object::decode_text_string};
 use rag_core::BlockKind;
 
 use super::draft::DraftBlock;
@@ -11,18 +11,29 @@ use super::draft::DraftBlock;
 /// Bits of an annotation's flags that keep it from being seen: hidden, no view.
 const UNSEEN: i64 = 1 << 1 | 1 << 5;
 
-/// The values of the form's text and choice fields, by the annotation that shows each. Passwords are
-/// left out.
+/// What the form's fields show, by the annotation that shows it: the values of text fields and of lists
+/// that open, all entries of lists that stand open, the captions of buttons. Passwords are left out.
 pub(crate) fn values(document: &Document) -> HashMap<ObjRef, String> {
     let mut values = HashMap::new();
     for field in document.form_fields() {
-        let selected = field.selected();
-        let text = field.text().unwrap_or_else(|| selected.join("\n"));
-        if text.trim().is_empty() || field.flags.password() {
-            continue;
-        }
+        let text = match field.field_type {
+            Some(FieldType::Choice) if !field.flags.combo() && !field.options.is_empty() => {
+                let entries = field.options.iter().map(|option| option.name.as_str());
+                entries.collect::<Vec<_>>().join("\n")
+            }
+            _ => field.text().unwrap_or_else(|| field.selected().join("\n")),
+        };
+        let is_button = field.field_type == Some(FieldType::Button) && field.flags.pushbutton();
         for widget in &field.widgets {
-            values.insert(widget.object, text.clone());
+            let caption = || widget.characteristics.as_ref()?.caption.clone();
+            let text = if is_button {
+                caption().unwrap_or_default()
+            } else {
+                text.clone()
+            };
+            if !text.trim().is_empty() && !field.flags.password() {
+                values.insert(widget.object, text);
+            }
         }
     }
     values

@@ -30,11 +30,42 @@ pub(crate) fn blocks_of(block: &Block) -> Vec<DraftBlock> {
             .iter()
             .filter_map(|item| made(BlockKind::ListItem, &item.lines, &item.bbox))
             .collect(),
-        Block::Table { rows, bbox } => {
-            let table = DraftBlock::new(BlockKind::Table, rows.iter().map(|row| row_text(row)));
-            Vec::from_iter(table.map(|table| table.at(area(bbox))))
-        }
+        Block::Table { rows, bbox } => tables_of(rows)
+            .into_iter()
+            .map(|part| part.at(area(bbox)))
+            .collect(),
     }
+}
+
+/// A table; or, where its rows begin with bullets, the list that was taken for one, the lines after it
+/// and the table that follows without a gap.
+fn tables_of(rows: &[Vec<Cell>]) -> Vec<DraftBlock> {
+    let texts: Vec<String> = rows.iter().map(|row| row_text(row)).collect();
+    let is_item = |text: &str| text.starts_with(is_bullet) && text.contains('\t');
+    if !texts.iter().any(|text| is_item(text)) {
+        return Vec::from_iter(DraftBlock::new(BlockKind::Table, texts));
+    }
+    let mut blocks = Vec::new();
+    let mut table: Vec<String> = Vec::new();
+    for text in texts {
+        if !is_item(&text) && (text.contains('\t') || !table.is_empty()) {
+            table.push(text);
+            continue;
+        }
+        blocks.extend(DraftBlock::new(BlockKind::Table, table.drain(..)));
+        let kind = if is_item(&text) {
+            BlockKind::ListItem
+        } else {
+            BlockKind::Paragraph
+        };
+        blocks.extend(DraftBlock::new(kind, [text.replace('\t', " ")]));
+    }
+    blocks.extend(DraftBlock::new(BlockKind::Table, table));
+    blocks
+}
+
+fn is_bullet(c: char) -> bool {
+    "•◦▪▫‣●○■□–".contains(c)
 }
 
 /// The box of some of a paragraph's lines. Lines of turned text have coordinates of their own: there it
@@ -188,6 +219,30 @@ mod tests {
             line("第二段从这里开始。", 0.0),
         ];
         assert_eq!(paragraphs_of(&chinese).len(), 2);
+    }
+
+    #[test]
+    fn a_list_that_was_taken_for_a_table_is_a_list() {
+        let row = |cells: &[&str]| cells.iter().map(|text| cell(text)).collect::<Vec<_>>();
+        let rows = [
+            row(&["•", "风速计；"]),
+            row(&["•", "他自己的帽子。"]),
+            row(&["各月次数"]),
+            row(&["月份", "次数"]),
+            row(&["十一月", "33"]),
+        ];
+        let blocks: Vec<_> = tables_of(&rows)
+            .iter()
+            .map(|block| (block.kind, block.text()))
+            .collect();
+        let expected = [
+            (BlockKind::ListItem, "• 风速计；"),
+            (BlockKind::ListItem, "• 他自己的帽子。"),
+            (BlockKind::Paragraph, "各月次数"),
+            (BlockKind::Table, "月份\t次数\n十一月\t33"),
+        ];
+        assert_eq!(blocks, expected.map(|(kind, text)| (kind, text.to_owned())));
+        assert_eq!(tables_of(&rows[3..]).len(), 1);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use pdfboss_core::{Dict, Document, Object, Page, Rect, object::decode_text_strin
 use pdfboss_output::TextSpan;
 use rag_core::{Area, Block, Link};
 
-use super::draft::DraftLink;
+use super::draft::{DraftLink, ligature};
 
 /// More links than this on one page are no reading matter.
 const MAX_LINKS: usize = 1000;
@@ -232,7 +232,10 @@ impl Folded {
         };
         for (at, c) in text.char_indices() {
             if !c.is_whitespace() && !matches!(c, '-' | '\u{2010}' | '\u{AD}') {
-                folded.text.push(c);
+                match ligature(c) {
+                    Some(letters) => folded.text.push_str(letters),
+                    None => folded.text.push(c),
+                }
                 folded.places.resize(folded.text.len(), base + at);
             }
         }

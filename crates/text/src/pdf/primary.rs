@@ -129,6 +129,7 @@ fn raw_pages(
                 ),
             )?;
             pdfboss_output::retain_spans_on_page(&mut spans, &page);
+            drop_padding(&mut spans);
             pdfboss_output::retain_rulings_on_page(&mut rulings, &page);
             Ok::<_, pdfboss_core::Error>((spans, rulings, report))
         });
@@ -155,6 +156,32 @@ fn raw_pages(
         }
     }
     (raw, drafts)
+}
+
+/// Takes out spaces that lie on letters: sheets pad the cells of numbers with spaces that reach into
+/// the number, and sorted by place they would part its digits.
+fn drop_padding(spans: &mut Vec<TextSpan>) {
+    let line = |span: &TextSpan| (span.y * 2.0).round() as i32;
+    let is_blank = |span: &TextSpan| span.text.trim().is_empty();
+    let is_level = |span: &TextSpan| span.rotate == 0 && !span.vertical;
+    let mut letters: Vec<(i32, f32, f32)> = spans
+        .iter()
+        .filter(|span| is_level(span) && !is_blank(span))
+        .map(|span| (line(span), span.x, span.end_x))
+        .collect();
+    if letters.len() == spans.len() {
+        return;
+    }
+    letters.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
+    spans.retain(|span| {
+        if !is_level(span) || !is_blank(span) {
+            return true;
+        }
+        let (at, middle) = (line(span), f32::midpoint(span.x, span.end_x));
+        let after = letters.partition_point(|(line, x, _)| (*line, *x) <= (at, middle));
+        let before = after.checked_sub(1).map(|last| letters[last]);
+        before.is_none_or(|(line, _, end)| line != at || end <= middle)
+    });
 }
 
 /// The layout of every page, by the sizes of the whole document; page by page where that panics.

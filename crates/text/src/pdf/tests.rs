@@ -266,6 +266,77 @@ fn a_file_that_needs_a_password_is_refused_as_such() {
     assert!(error.hint.unwrap().contains("password"));
 }
 
+/// A file of `fixtures/formats/pdf`.
+fn fixture(name: &str) -> Vec<u8> {
+    let folder =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/formats/pdf");
+    std::fs::read(folder.join(name)).unwrap()
+}
+
+#[test]
+fn a_file_is_opened_by_the_password_that_was_given_and_a_wrong_one_is_said_to_be_wrong() {
+    let file = fixture("tides-locked.pdf");
+    let with = |passwords: &[&str]| {
+        let passwords = passwords.iter().map(|&word| word.to_owned()).collect();
+        read_by(&Reader::new().with_passwords(passwords), "a.pdf", &file)
+    };
+    assert!(
+        with(&["heron", "tern"])
+            .unwrap()
+            .text
+            .starts_with("Spring tides")
+    );
+    assert!(matches!(with(&[]), Err(Failure::Encrypted { .. })));
+    let error = rag_core::Error::from(with(&["heron"]).unwrap_err());
+    assert_eq!(error.code, Code::Encrypted);
+    assert_eq!(error.fact, "no password that was given opens `a.pdf`");
+}
+
+/// A `tesseract` for tests: it says what it is asked, and writes down nothing.
+#[cfg(unix)]
+fn stand_in(folder: &std::path::Path, words: &str) -> Reader {
+    use std::os::unix::fs::PermissionsExt as _;
+    let script = format!(
+        "#!/bin/sh\ncase $1 in\n--version) echo 'tesseract 5.0' ;;\n\
+         --list-langs) printf 'List of available languages (1):\\neng\\n' ;;\n\
+         *) head -c 2 >&2; cat >/dev/null; printf '{words}' ;;\nesac\n"
+    );
+    let path = folder.join("tesseract");
+    std::fs::write(&path, script).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    Reader::new().with_ocr_program(Some(path))
+}
+
+#[cfg(unix)]
+#[test]
+fn a_scan_is_read_from_its_picture_and_said_to_be() {
+    let folder = std::env::temp_dir().join(format!("rag-text-ocr-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let word =
+        |left: u32, text: &str| format!(r"5\t1\t1\t1\t1\t1\t{left}\t300\t150\t75\t96\t{text}\n");
+    let reader = stand_in(&folder, &[word(300, "Spring"), word(450, "tides")].concat());
+    let document = read_by(&reader, "scan.pdf", &fixture("scan.pdf")).unwrap();
+    let nothing = stand_in(&folder, "");
+    let empty = read_by(&nothing, "scan.pdf", &fixture("scan.pdf")).unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert_eq!(document.text, "Spring tides\n\nSpring tides");
+    assert_eq!(document.warnings.len(), 1);
+    assert_eq!(document.warnings[0].kind, WarningKind::Guessed);
+    assert_eq!(
+        document.warnings[0].fact,
+        "pages 1-2 are pictures, read by OCR (tesseract 5.0, eng)"
+    );
+    // 300 pixels to an inch: the words begin an inch from the upper left corner.
+    let area = document.blocks[0].area.unwrap();
+    assert_eq!((area.left, area.right), (72, 144));
+    assert_eq!(area.top - area.bottom, 18);
+    assert_eq!(empty.text, "");
+    assert_eq!(
+        empty.warnings[0].fact,
+        "pages 1-2 are pictures in which OCR found no words"
+    );
+}
+
 #[test]
 fn the_second_reader_reads_what_the_first_can_not() {
     let draft = |text: &str| Draft {
