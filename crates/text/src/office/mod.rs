@@ -19,6 +19,7 @@ mod numerals;
 mod package;
 mod properties;
 mod recognise;
+mod rtf;
 mod symbols;
 mod xml;
 
@@ -31,7 +32,16 @@ static DOCX: Format = Format {
     parser: Parser::Bytes(docx::read),
 };
 
-pub(crate) static FORMATS: [&Format; 1] = [&DOCX];
+static RTF: Format = Format {
+    name: "RTF",
+    media_type: "application/rtf",
+    magic: &[FileFormat::RichTextFormat],
+    marks: Some(rtf::starts_rich_text),
+    extensions: &["rtf"],
+    parser: Parser::Bytes(rtf::read),
+};
+
+pub(crate) static FORMATS: [&Format; 2] = [&DOCX, &RTF];
 
 /// The document with the damage that was met in its package.
 ///
