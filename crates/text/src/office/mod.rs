@@ -21,6 +21,7 @@ mod properties;
 mod recognise;
 mod sheets;
 mod slides;
+mod rtf;
 mod symbols;
 mod xml;
 
@@ -73,6 +74,14 @@ static SLIDES: Format = Format {
 };
 
 pub(crate) static FORMATS: [&Format; 5] = [&DOCX, &SHEETS, &OLD_SHEETS, &OPEN_SHEETS, &SLIDES];
+static RTF: Format = Format {
+    name: "RTF",
+    media_type: "application/rtf",
+    magic: &[FileFormat::RichTextFormat],
+    marks: Some(rtf::starts_rich_text),
+    extensions: &["rtf"],
+    parser: Parser::Bytes(rtf::read),
+pub(crate) static FORMATS: [&Format; 2] = [&DOCX, &RTF];
 
 /// The document with the damage that was met in its package.
 ///

@@ -19,7 +19,7 @@ impl Properties {
             let Token::Open(tag) = token else { continue };
             let name = tag.name().to_owned();
             match &*name {
-                "title" => properties.title = said(&xml.text()).filter(|t| !is_made_up(t)),
+                "title" => properties.title = title_of(&xml.text()),
                 "modified" => properties.date = date_of(&xml.text()),
                 // `OpenDocument` has `dc:date` for the last change.
                 "date" => properties.date = properties.date.or(date_of(&xml.text())),
@@ -31,6 +31,11 @@ impl Properties {
         properties.date = properties.date.or(created);
         properties
     }
+}
+
+/// A title, unless a program made it up.
+pub(super) fn title_of(text: &str) -> Option<String> {
+    said(text).filter(|title| !is_made_up(title))
 }
 
 fn said(text: &str) -> Option<String> {

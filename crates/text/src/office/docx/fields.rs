@@ -44,7 +44,7 @@ impl Fields {
         field.in_result = true;
         let mut words = field.instruction.split_whitespace();
         let command = words.next().unwrap_or_default().to_uppercase();
-        field.is_page = matches!(&*command, "PAGE" | "NUMPAGES" | "SECTIONPAGES");
+        field.is_page = is_page(&field.instruction);
         if !field.is_page {
             self.hiding -= 1;
         }
@@ -75,6 +75,13 @@ impl Fields {
     pub(super) fn is_shown(&self) -> bool {
         self.hiding == 0
     }
+}
+
+/// Whether an instruction asks for the number of a page.
+pub(in crate::office) fn is_page(instruction: &str) -> bool {
+    let command = instruction.split_whitespace().next().unwrap_or_default();
+    let names = ["PAGE", "NUMPAGES", "SECTIONPAGES"];
+    names.iter().any(|name| command.eq_ignore_ascii_case(name))
 }
 
 /// The address in `HYPERLINK "https://…" \l "place"`; a place in the same document is none.

@@ -24,7 +24,7 @@ pub(super) mod fields;
 mod math;
 mod numbering;
 mod story;
-mod styles;
+pub(super) mod styles;
 
 pub(super) fn read(input: &Input<'_>) -> Result<Document, Failure> {
     let mut package = Package::open(input, "Word")?;
@@ -228,7 +228,7 @@ pub(super) fn is_page_number(words: &str) -> bool {
 
 impl Node {
     /// Puts who says it before what the first paragraph of `nodes` says.
-    fn say(nodes: &mut [Self], who: &str) {
+    pub(super) fn say(nodes: &mut [Self], who: &str) {
         let first = nodes.iter_mut().find_map(|node| match node {
             Self::Paragraph(paragraph) => Some(paragraph),
             Self::Table(_) => None,

@@ -16,19 +16,19 @@ pub(super) struct Styles {
 
 /// What a style makes of a paragraph.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Look {
+pub(in crate::office) struct Look {
     /// Outline level from 0; body text has none.
-    pub(super) outline: Option<u8>,
-    pub(super) is_title: bool,
+    pub(in crate::office) outline: Option<u8>,
+    pub(in crate::office) is_title: bool,
     /// An entry of a table of contents, which repeats a heading.
-    pub(super) is_contents: bool,
-    pub(super) is_code: bool,
-    pub(super) number: Option<Number>,
+    pub(in crate::office) is_contents: bool,
+    pub(in crate::office) is_code: bool,
+    pub(in crate::office) number: Option<Number>,
 }
 
 /// The list that a paragraph belongs to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Number {
+pub(in crate::office) struct Number {
     /// `w:numId`; `0` takes a paragraph out of its list.
     pub(super) list: Option<String>,
     pub(super) level: Option<usize>,
@@ -177,7 +177,7 @@ const TITLES: [&str; 12] = [
 
 /// What the name of a style tells: Word's own names, which it writes in every language, and those that
 /// other programs translate.
-fn look_by_name(name: &str) -> Look {
+pub(in crate::office) fn look_by_name(name: &str) -> Look {
     let name = name.to_lowercase();
     let name = name.trim();
     let cut = name.trim_end_matches(|c: char| c.is_ascii_digit());
