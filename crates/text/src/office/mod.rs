@@ -19,9 +19,9 @@ mod numerals;
 mod package;
 mod properties;
 mod recognise;
+mod rtf;
 mod sheets;
 mod slides;
-mod rtf;
 mod symbols;
 mod xml;
 
@@ -73,7 +73,6 @@ static SLIDES: Format = Format {
     parser: Parser::Bytes(slides::read),
 };
 
-pub(crate) static FORMATS: [&Format; 5] = [&DOCX, &SHEETS, &OLD_SHEETS, &OPEN_SHEETS, &SLIDES];
 static RTF: Format = Format {
     name: "RTF",
     media_type: "application/rtf",
@@ -81,7 +80,10 @@ static RTF: Format = Format {
     marks: Some(rtf::starts_rich_text),
     extensions: &["rtf"],
     parser: Parser::Bytes(rtf::read),
-pub(crate) static FORMATS: [&Format; 2] = [&DOCX, &RTF];
+};
+
+pub(crate) static FORMATS: [&Format; 6] =
+    [&DOCX, &SHEETS, &OLD_SHEETS, &OPEN_SHEETS, &SLIDES, &RTF];
 
 /// The document with the damage that was met in its package.
 ///
