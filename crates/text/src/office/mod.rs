@@ -16,6 +16,7 @@ mod body;
 mod docx;
 mod drawing;
 mod numerals;
+mod open_document;
 mod package;
 mod properties;
 mod recognise;
@@ -82,8 +83,42 @@ static RTF: Format = Format {
     parser: Parser::Bytes(rtf::read),
 };
 
-pub(crate) static FORMATS: [&Format; 6] =
-    [&DOCX, &SHEETS, &OLD_SHEETS, &OPEN_SHEETS, &SLIDES, &RTF];
+static OPEN_TEXT: Format = Format {
+    name: "OpenDocument text",
+    media_type: "application/vnd.oasis.opendocument.text",
+    magic: &[
+        FileFormat::OpendocumentText,
+        FileFormat::OpendocumentTextTemplate,
+        FileFormat::OpendocumentTextMaster,
+    ],
+    marks: None,
+    extensions: &["odt", "ott", "odm"],
+    parser: Parser::Bytes(open_document::read),
+};
+
+static OPEN_SLIDES: Format = Format {
+    name: "OpenDocument presentation",
+    media_type: "application/vnd.oasis.opendocument.presentation",
+    magic: &[
+        FileFormat::OpendocumentPresentation,
+        FileFormat::OpendocumentPresentationTemplate,
+        FileFormat::OpendocumentGraphics,
+    ],
+    marks: None,
+    extensions: &["odp", "otp", "odg"],
+    parser: Parser::Bytes(open_document::read),
+};
+
+pub(crate) static FORMATS: [&Format; 8] = [
+    &DOCX,
+    &SHEETS,
+    &OLD_SHEETS,
+    &OPEN_SHEETS,
+    &SLIDES,
+    &OPEN_TEXT,
+    &OPEN_SLIDES,
+    &RTF,
+];
 
 /// The document with the damage that was met in its package.
 ///
