@@ -8,11 +8,13 @@ use crate::{Chunk, Source, calendar::Period};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
-    /// Words and vectors, fused by rank.
+    /// Words and vectors, fused.
     #[default]
     Hybrid,
     Words,
     Vector,
+    /// The same as hybrid, and the best read again by a reranker.
+    Rerank,
 }
 
 /// A question to the index.

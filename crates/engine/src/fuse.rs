@@ -1,15 +1,13 @@
 //! Fusion: two ranked lists into one, with the provenance of every hit. Pure.
 //!
-//! Reciprocal rank fusion (Cormack, Clarke and Büttcher, SIGIR 2009): a hit's score is the sum over
-//! the lists of weight / (60 + rank).
+//! A convex combination of scores, each divided by the best of its list (Bruch, Gai and Ingber, "An
+//! analysis of fusion functions for hybrid retrieval", TOIS 2023): unlike ranks, scores say when the
+//! first hit of a list stands far above its second.
 
 use std::collections::HashMap;
 
 use rag_core::{Hit, Reason, Why};
 use rag_index::Found;
-
-/// The constant of reciprocal rank fusion, as published.
-const K: f32 = 60.0;
 
 /// How much each list counts.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -25,6 +23,7 @@ pub(crate) fn fuse(words: Vec<Found>, vector: Vec<Found>, weights: Fused) -> Vec
     let mut hits: Vec<Hit> = Vec::with_capacity(words.len() + vector.len());
     let mut places: HashMap<(String, u32), usize> = HashMap::new();
     let mut add = |list: Vec<Found>, weight: f32, note: fn(&mut Why, Reason)| {
+        let best = list.first().map_or(0.0, |found| found.score);
         for (found, rank) in list.into_iter().zip(1u32..) {
             let id = (found.source.key.0.clone(), found.chunk.ordinal);
             let score = found.score;
@@ -38,7 +37,13 @@ pub(crate) fn fuse(words: Vec<Found>, vector: Vec<Found>, weights: Fused) -> Vec
                 });
                 hits.len() - 1
             });
-            let points = weight / (K + rank as f32);
+            // Nothing of what points away (a cosine below 0) is taken from what the other list says.
+            let share = if best > 0.0 {
+                score.max(0.0) / best
+            } else {
+                0.0
+            };
+            let points = weight * share;
             hits[at].score += points;
             let reason = Reason {
                 rank,
@@ -83,9 +88,9 @@ mod tests {
     }
 
     fn list(names: &[u32]) -> Vec<Found> {
-        names
-            .iter()
-            .map(|n| found(*n, 1.0 / (*n + 1) as f32))
+        let places = names.iter().zip(0_u16..);
+        places
+            .map(|(name, place)| found(*name, 1.0 - 0.01 * f32::from(place)))
             .collect()
     }
 
@@ -103,8 +108,17 @@ mod tests {
         let hits = fuse(list(&[1, 2]), list(&[3, 2]), EVEN);
         assert_eq!(order(&hits), ["2", "1", "3"]);
         assert_eq!(hits[0].why.words.unwrap().rank, 2);
+        let points = [hits[0].why.words, hits[0].why.vector].map(|why| why.unwrap().points);
+        assert!((points.iter().sum::<f32>() - hits[0].score).abs() < 1e-6);
         assert_eq!(hits[0].why.vector.unwrap().rank, 2);
         assert_eq!(hits[1].why.vector, None);
+    }
+
+    #[test]
+    fn what_stands_far_above_its_list_comes_before_what_both_lists_hold_below() {
+        let words = vec![found(1, 12.0), found(2, 3.0)];
+        let vector = vec![found(3, 0.8), found(2, 0.2), found(4, -0.1)];
+        assert_eq!(order(&fuse(words, vector, EVEN)), ["1", "3", "2", "4"]);
     }
 
     #[test]

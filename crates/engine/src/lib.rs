@@ -36,6 +36,7 @@ mod workers;
 mod filter;
 mod fuse;
 mod repeats;
+mod rerank;
 mod retrieve;
 
 mod align;
