@@ -131,6 +131,7 @@ fn name(mode: Mode) -> &'static str {
         Mode::Hybrid => "hybrid",
         Mode::Words => "words",
         Mode::Vector => "vector",
+        Mode::Rerank => "rerank",
     }
 }
 

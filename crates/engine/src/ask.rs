@@ -15,7 +15,7 @@ use rag_index::Store;
 use crate::align::{Evidence, Passage, overlap};
 use crate::engine::{Settings, interrupted};
 use crate::prompt::{Room, compose};
-use crate::retrieve;
+use crate::retrieve::{self, Models};
 use crate::verify::Verifier;
 
 /// A question and how to answer it.
@@ -73,7 +73,11 @@ impl Ask<'_> {
             filter: question.filter.clone(),
         };
         let candidates = self.settings.candidates;
-        let hits = retrieve::search(self.store, Some(self.embedder), &query, candidates)?;
+        let models = Models {
+            embedder: Some(self.embedder),
+            reranker: None,
+        };
+        let hits = retrieve::search(self.store, models, &query, candidates)?;
         let mut answer = Answer {
             question: question.text.clone(),
             text: String::new(),

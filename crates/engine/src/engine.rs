@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use rag_core::{
     Answer, Chunk, Code, Document, Embedder, Error, Extractor, Generator, Hit, Plan, Query, Report,
-    Result, TokenCounter,
+    Reranker, Result, TokenCounter,
 };
 use rag_index::{Layout, Store};
 use rag_text::Sizes;
@@ -17,7 +17,7 @@ use crate::evaluate::{self, EvalEvent, Evaluation, Scores};
 use crate::ingest::{Ingest, IngestEvent, chunks_of, rules};
 use crate::kb::{KnowledgeBase, Summary};
 use crate::plan::{Again, Terms};
-use crate::retrieve;
+use crate::retrieve::{self, Models};
 use crate::selection::Selection;
 use crate::survey::survey;
 
@@ -66,6 +66,7 @@ pub struct Engine {
     kb: KnowledgeBase,
     extractor: Arc<dyn Extractor>,
     embedder: Option<Arc<dyn Embedder>>,
+    reranker: Option<Arc<dyn Reranker>>,
     generator: Option<Arc<dyn Generator>>,
     settings: Settings,
     stop: Arc<AtomicBool>,
@@ -87,6 +88,7 @@ impl Engine {
             kb,
             extractor,
             embedder: None,
+            reranker: None,
             generator: None,
             settings: Settings::default(),
             stop: Arc::default(),
@@ -96,6 +98,13 @@ impl Engine {
     #[must_use]
     pub fn with_embedder(mut self, embedder: Arc<dyn Embedder>) -> Self {
         self.embedder = Some(embedder);
+        self
+    }
+
+    /// For searches in [`rag_core::Mode::Rerank`].
+    #[must_use]
+    pub fn with_reranker(mut self, reranker: Arc<dyn Reranker>) -> Self {
+        self.reranker = Some(reranker);
         self
     }
 
@@ -202,12 +211,7 @@ impl Engine {
     /// `NoKnowledgeBase`, `Incompatible`, and whatever the store or the embedder reports.
     pub fn search(&self, query: &Query) -> Result<Vec<Hit>> {
         let store = self.reader()?;
-        retrieve::search(
-            &store,
-            self.embedder.as_deref(),
-            query,
-            self.settings.candidates,
-        )
+        retrieve::search(&store, self.models(), query, self.settings.candidates)
     }
 
     /// Answers from the documents, with citations, or refuses.
@@ -248,12 +252,7 @@ impl Engine {
             if self.stop.load(Ordering::Relaxed) {
                 return Err(interrupted());
             }
-            retrieve::search(
-                &store,
-                self.embedder.as_deref(),
-                query,
-                self.settings.candidates,
-            )
+            retrieve::search(&store, self.models(), query, self.settings.candidates)
         })
     }
 
@@ -271,6 +270,13 @@ impl Engine {
     /// `NoKnowledgeBase`, `Locked`.
     pub fn forget(&self, paths: &[PathBuf]) -> Result<Report> {
         self.kb.forget(paths)
+    }
+
+    fn models(&self) -> Models<'_> {
+        Models {
+            embedder: self.embedder.as_deref(),
+            reranker: self.reranker.as_deref(),
+        }
     }
 
     fn embedder(&self) -> Result<&dyn Embedder> {

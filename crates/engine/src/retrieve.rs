@@ -1,20 +1,33 @@
 //! Retrieval: a query into ranked hits, by words, by vectors, or by both.
 
 use rag_core::fold::is_unspaced;
-use rag_core::{Code, Embedder, Error, Filter, Hit, Mode, Purpose, Query, Result};
+use rag_core::{Code, Embedder, Error, Filter, Hit, Mode, Purpose, Query, Reranker, Result};
 use rag_index::{Found, Scope, Store};
 
 use crate::fuse::{Fused, fuse};
-use crate::{filter, repeats};
+use crate::{filter, repeats, rerank};
+
+/// What a search may need besides the store.
+#[derive(Clone, Copy)]
+pub(crate) struct Models<'a> {
+    pub(crate) embedder: Option<&'a dyn Embedder>,
+    pub(crate) reranker: Option<&'a dyn Reranker>,
+}
 
 /// The best `query.limit` hits, best first. `candidates` are taken from each search before fusion.
 pub(crate) fn search(
     store: &Store,
-    embedder: Option<&dyn Embedder>,
+    models: Models<'_>,
     query: &Query,
     candidates: usize,
 ) -> Result<Vec<Hit>> {
     let depth = candidates.max(query.limit);
+    if query.mode == Mode::Rerank && models.reranker.is_none() {
+        return Err(
+            Error::new(Code::ModelMissing, "reading hits again needs a reranker")
+                .hint("rag models list shows the rerankers"),
+        );
+    }
     let scope = if query.filter == Filter::default() {
         Scope::All
     } else {
@@ -30,7 +43,7 @@ pub(crate) fn search(
         words: 1.0,
         vector: 1.0,
     };
-    let (words, vector) = match (query.mode, embedder) {
+    let (words, vector) = match (query.mode, models.embedder) {
         (Mode::Words, _) => (by_words()?, Vec::new()),
         (_, None) => {
             return Err(
@@ -39,7 +52,7 @@ pub(crate) fn search(
             );
         }
         (Mode::Vector, Some(embedder)) => (Vec::new(), by_vector(embedder)?),
-        (Mode::Hybrid, Some(embedder)) => {
+        (Mode::Hybrid | Mode::Rerank, Some(embedder)) => {
             weights = weigh(&query.text, embedder.languages());
             if weights.vector > 0.0 {
                 at_once(by_words, || by_vector(embedder))?
@@ -52,6 +65,9 @@ pub(crate) fn search(
         }
     };
     let mut hits = repeats::demote(fuse(words, vector, weights));
+    if let (Mode::Rerank, Some(reranker)) = (query.mode, models.reranker) {
+        hits = rerank::rerank(&query.text, hits, reranker)?;
+    }
     hits.truncate(query.limit);
     Ok(hits)
 }

@@ -12,7 +12,8 @@ use crate::Layout;
 use crate::error::{IndexError, Result};
 
 /// The format of a store on disk; others are refused. 1: the first. 2: parts of files, table headers and
-/// dates have columns. 3: tags have one.
+/// dates have columns. 3: tags have one, and scripts without spaces are found by
+/// pairs of characters.
 pub const FORMAT: u64 = 3;
 
 #[derive(Debug, Serialize, Deserialize)]

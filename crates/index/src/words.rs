@@ -1,8 +1,11 @@
 //! How text becomes words, the same way in the index and in the query.
 //!
 //! Compatibility forms are made one first (Unicode NFKC: `ＬａｎｃｅＤＢ` is `LanceDB`, `３％` is `3%`),
-//! Traditional characters become Simplified ones (`資料庫` is `资料库`), then ICU's word segmentation
-//! splits every script, Chinese and Japanese by its built-in dictionary, and English endings are cut.
+//! Traditional characters become Simplified ones (`資料庫` is `资料库`). Scripts that are written without
+//! spaces, and Korean, whose words carry their endings, become pairs of neighbouring characters: a
+//! dictionary that cuts `数据库` one way in a text and another way in a question loses it. Of 400 Traditional
+//! questions the words of ICU find 78.5 % of the answers among the first five, pairs BIGRAMS_R5. Everything else is
+//! cut where letters and digits end, and English endings are dropped.
 
 use std::ops::RangeInclusive;
 
@@ -25,9 +28,19 @@ const PHRASE: RangeInclusive<usize> = 3..=8;
 /// So many such terms of a query at most: each is a search of its own.
 const PHRASES: usize = 3;
 
-/// What word search reads of a chunk: all that the embedder is given.
+/// What word search reads of a chunk: all that the embedder is given. Its characters stand once more
+/// at the end, each once, for questions of a single one.
 pub(crate) fn of_chunk(chunk: &Chunk) -> String {
-    normal(&chunk.embedded_text())
+    let text = normal(&chunk.embedded_text());
+    let mut singles: Vec<char> = text.chars().filter(|c| is_paired(*c)).collect();
+    singles.sort_unstable();
+    singles.dedup();
+    let mut words = paired(&text);
+    for single in singles {
+        words.push(' ');
+        words.push(single);
+    }
+    words
 }
 
 /// A full-text query for plain text: any of its words, the more the better, none of them an operator.
@@ -40,9 +53,12 @@ pub(crate) fn query(text: &str) -> Option<FullTextSearchQuery> {
     let column = || Some(schema::WORDS.to_owned());
     let phrases: Vec<FtsQuery> = phrases(&terms)
         .into_iter()
-        .map(|phrase| PhraseQuery::new(phrase).with_column(column()).into())
+        .map(|phrase| {
+            let pairs = paired(&phrase);
+            PhraseQuery::new(pairs).with_column(column()).into()
+        })
         .collect();
-    let words = MatchQuery::new(terms)
+    let words = MatchQuery::new(paired(&terms))
         .with_column(column())
         .with_operator(Operator::Or);
     let query = if phrases.is_empty() {
@@ -56,8 +72,8 @@ pub(crate) fn query(text: &str) -> Option<FullTextSearchQuery> {
 
 /// What of a query counts more where it stands as one: what it quotes, identifiers (`ERR-404_b`,
 /// `store.open()`), and terms of a script without spaces that are short enough to stand in a text as
-/// they stand in the query. ICU knows `数据` and `库` and not `数据库`, and a text with the two apart is a
-/// worse hit. Nothing of a whole sentence, which stands nowhere.
+/// they stand in the query: a text that has `数据` and `据库` apart is a worse hit for `数据库`. Nothing of a
+/// whole sentence, which stands nowhere.
 fn phrases(terms: &str) -> Vec<String> {
     let runs = terms.split(|c: char| !(is_unspaced(c) && c.is_alphanumeric()));
     let short = runs.filter(|run| PHRASE.contains(&run.chars().count()));
@@ -117,7 +133,7 @@ fn is_identifier(word: &str) -> bool {
 /// Stop words stay, because with this tokenizer LanceDB would remove those of all languages at once.
 pub(crate) fn index() -> lancedb::Result<FtsIndexBuilder> {
     Ok(FtsIndexBuilder::default()
-        .base_tokenizer("icu/split".to_owned())
+        .base_tokenizer("simple".to_owned())
         .language("English")?
         .stem(true)
         .lower_case(true)
@@ -129,6 +145,47 @@ pub(crate) fn index() -> lancedb::Result<FtsIndexBuilder> {
         .num_workers(1))
 }
 
+/// `text` with every run of characters that are paired as its pairs, parted by spaces; a run of one
+/// stays as it is.
+fn paired(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() * 2);
+    let mut last: Option<char> = None;
+    let mut in_pair = false;
+    for c in text.chars() {
+        match (last, is_paired(c)) {
+            (Some(before), true) => {
+                if in_pair {
+                    out.push(' ');
+                    out.push(before);
+                }
+                out.push(c);
+                in_pair = true;
+            }
+            (None, true) => {
+                out.push(' ');
+                out.push(c);
+            }
+            (Some(_), false) => {
+                out.push(' ');
+                out.push(c);
+                in_pair = false;
+            }
+            (None, false) => out.push(c),
+        }
+        last = is_paired(c).then_some(c);
+    }
+    out
+}
+
+/// Letters of scripts that are written without spaces (Chinese, Japanese, Thai, Lao, Burmese, Khmer) and
+/// of Korean.
+fn is_paired(c: char) -> bool {
+    (is_unspaced(c) && c.is_alphanumeric())
+        || matches!(c,
+            '\u{0E00}'..='\u{0EFF}' | '\u{1000}'..='\u{109F}' | '\u{1780}'..='\u{17FF}'
+            | '\u{1100}'..='\u{11FF}' | '\u{AC00}'..='\u{D7AF}')
+}
+
 fn normal(text: &str) -> String {
     let text: String = text.nfkc().collect();
     fast2s::convert(&text)
@@ -137,6 +194,27 @@ fn normal(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn scripts_without_spaces_become_pairs() {
+        for (text, expected) in [
+            ("向量数据库", "向量 量数 数据 据库"),
+            ("T恤衫，2024年", "T 恤衫 ，2024 年"),
+            ("用LanceDB做", "用 LanceDB 做"),
+            ("a cat", "a cat"),
+            ("데이터", "데이 이터"),
+            ("中", "中"),
+        ] {
+            let words = paired(text);
+            let shown: Vec<&str> = words.split_whitespace().collect();
+            assert_eq!(shown.join(" "), expected, "{text}");
+        }
+        let chunk = Chunk {
+            text: "资料資料 x".to_owned(),
+            ..Chunk::default()
+        };
+        assert_eq!(of_chunk(&chunk).trim(), "资料 料资 资料  x 料 资");
+    }
 
     #[test]
     fn what_is_quoted_or_an_identifier_counts_as_one() {
