@@ -112,6 +112,13 @@ fn shown(document: &Document) -> String {
         if let Some(page) = document.page_at(block.span.start) {
             let _ = write!(out, " page {page}");
         }
+        if let Some(area) = block.area {
+            let _ = write!(
+                out,
+                " at {},{}-{},{}",
+                area.left, area.bottom, area.right, area.top
+            );
+        }
         if let Some(part) = document.part_at(block.span.start) {
             let _ = write!(out, " part {:?}", part.name);
         }

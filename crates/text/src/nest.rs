@@ -3,7 +3,7 @@
 //! Archives and messages hold files that are read by the same parsers. Depth, number and unpacked size
 //! are counted over the whole tree, so that no nesting multiplies them.
 
-use std::cell::Cell;
+use std::{cell::Cell, time::Duration};
 
 use rag_core::{Document, Link, Page, Part, Span, Warning, WarningKind};
 
@@ -15,6 +15,12 @@ const MAX_DEPTH: u32 = 3;
 const MAX_FILES: u32 = 20_000;
 /// Unpacked bytes read within one source: 1 GiB.
 const MAX_BYTES: u64 = 1 << 30;
+
+/// Time for reading scans within one source, and for drawing them, which takes the processor time of
+/// this process; a file's size adds to both. Whoever runs the reader stops it a little later, and then
+/// everything is lost.
+const SCANS: Duration = Duration::from_mins(9);
+const DRAWING: Duration = Duration::from_mins(2);
 
 /// A file's bytes on their way to a parser.
 #[derive(Debug)]
@@ -48,6 +54,11 @@ impl Input<'_> {
     pub(crate) fn bytes_left(&self) -> u64 {
         self.nest.budget.bytes.get()
     }
+
+    /// What is left of the time for scans and for drawing them, to be lessened by whoever uses it.
+    pub(crate) fn scan_time(&self) -> (&Cell<Duration>, &Cell<Duration>) {
+        (&self.nest.budget.scans, &self.nest.budget.drawing)
+    }
 }
 
 /// How deep a file lies, and what is left of the limits of its source.
@@ -61,6 +72,8 @@ pub(crate) struct Nest {
 struct Budget {
     files: Cell<u32>,
     bytes: Cell<u64>,
+    scans: Cell<Duration>,
+    drawing: Cell<Duration>,
 }
 
 impl Default for Budget {
@@ -68,6 +81,8 @@ impl Default for Budget {
         Self {
             files: Cell::new(MAX_FILES),
             bytes: Cell::new(MAX_BYTES),
+            scans: Cell::new(SCANS),
+            drawing: Cell::new(DRAWING),
         }
     }
 }
@@ -88,7 +103,9 @@ impl Nest {
     }
 
     fn spend(&self, name: &str, bytes: u64) -> Result<(), Failure> {
-        let Budget { files, bytes: left } = &*self.budget;
+        let Budget {
+            files, bytes: left, ..
+        } = &*self.budget;
         if files.get() == 0 || left.get() < bytes {
             return Err(Failure::TooMuch {
                 name: name.to_owned(),

@@ -43,9 +43,13 @@ impl Default for Limits {
 
 impl Limits {
     /// The same where scans are read by `tesseract`: a page takes it seconds, and a scanned book has
-    /// hundreds of them in a few MiB. A parser that loops is still stopped by its processor time.
+    /// hundreds of them in a few MiB. A parser that loops is still stopped by its processor time. `text`
+    /// (`nest.rs`, `pdf/scans.rs`) stops by itself a little before these times.
     #[must_use]
     pub fn with_ocr(mut self) -> Self {
+        // Drawing the pages is the worker's own work: half a second for each.
+        self.base_time += Duration::from_mins(2);
+        self.time_per_mib += Duration::from_secs(10);
         self.ocr_time = Duration::from_mins(10);
         self.ocr_time_per_mib = Duration::from_mins(2);
         self
@@ -82,8 +86,8 @@ mod tests {
         assert_eq!(limits.processor_time(15 << 20), Duration::from_mins(2));
         assert_eq!(limits.wall_time(15 << 20), Duration::from_mins(6));
         let limits = limits.with_ocr();
-        assert_eq!(limits.processor_time(15 << 20), Duration::from_mins(2));
-        assert_eq!(limits.wall_time(15 << 20), Duration::from_mins(46));
+        assert_eq!(limits.processor_time(15 << 20), Duration::from_secs(390));
+        assert_eq!(limits.wall_time(15 << 20), Duration::from_secs(3570));
         assert!(limits.wall_time(u64::MAX) > limits.wall_time(1 << 40));
     }
 }

@@ -30,6 +30,9 @@ impl Primary {
         let (declared, count) =
             guarded(|| (document.page_count(), document.flattened_page_count()))
                 .map_err(Refusal::Unreadable)?;
+        if count == 1 && guarded(|| is_no_page(&document)).unwrap_or_default() {
+            return Err(Refusal::NoPages);
+        }
         if count == 0 && declared == 0 && document.xref().trailer.get("Root").is_some() {
             return Err(Refusal::NoPages);
         }
@@ -89,6 +92,16 @@ impl Voice for Primary {
             |page| std::mem::replace(page, Ok(Draft::default())),
         )
     }
+}
+
+/// Whether the only page is none: where the tree of pages should begin stands something else.
+fn is_no_page(document: &Document) -> bool {
+    let has_any = |page: &Page| {
+        ["Type", "Contents", "MediaBox", "Resources", "Annots"]
+            .iter()
+            .any(|key| page.dict().get(key).is_some())
+    };
+    document.page(0).is_ok_and(|page| !has_any(&page))
 }
 
 /// The file opened with the first of these passwords that opens it, the empty one before them.

@@ -131,8 +131,9 @@ fn shape(line: &str) -> String {
     shape
 }
 
-/// The number of a line that holds nothing else (`7`, `- 7 -`, `第7页`, `Page 7`).
+/// The number of a line that holds nothing else (`7`, `- 7 -`, `第7页`, `Page 7`, `Page 7 of 9`).
 fn page_number(line: &str) -> Option<usize> {
+    let line = without_total(line);
     let bare = line.trim_matches(|c: char| c.is_whitespace() || "-–—|·[]()第页頁".contains(c));
     let bare = bare
         .strip_prefix("Page ")
@@ -142,6 +143,23 @@ fn page_number(line: &str) -> Option<usize> {
         return None;
     }
     bare.parse().ok()
+}
+
+/// A line up to the total number of pages, if it ends with one: ` of 9`, `/9`, `，共9页`.
+fn without_total(line: &str) -> &str {
+    let end = |c: char| c.is_whitespace() || matches!(c, '页' | '頁');
+    let rest = line.trim_end_matches(end);
+    let number = rest.trim_end_matches(|c: char| c.is_ascii_digit());
+    if number.len() == rest.len() {
+        return line;
+    }
+    let before = number.trim_end();
+    ["of", "/", "共", "von", "sur", "de", "из"]
+        .iter()
+        .find_map(|word| before.strip_suffix(word))
+        .map_or(line, |before| {
+            before.trim_end_matches([' ', ',', '，', '\u{3000}'])
+        })
 }
 
 #[cfg(test)]
@@ -219,6 +237,20 @@ mod tests {
         let before = pages.clone();
         drop_running_lines(&mut pages);
         assert_eq!(pages, before);
+    }
+
+    #[test]
+    fn a_page_number_may_come_with_the_number_of_pages() {
+        let numbers = [
+            "Page 7 of 9",
+            "7/9",
+            "第 7 页，共 9 页",
+            "- 7 -",
+            "7 ferries of 9",
+            "of 9",
+        ];
+        let expected = [Some(7), Some(7), Some(7), Some(7), None, None];
+        assert_eq!(numbers.map(page_number), expected);
     }
 
     #[test]

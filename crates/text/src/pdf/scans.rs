@@ -1,6 +1,9 @@
 //! Pages that are pictures, drawn and given to the program that reads pictures.
 
-use std::time::{Duration, Instant};
+use std::{
+    cell::Cell,
+    time::{Duration, Instant},
+};
 
 use pdfboss_core::Page;
 use pdfboss_render::RenderOptions;
@@ -24,10 +27,9 @@ const RESOLUTION: f32 = 300.0;
 /// A larger page is drawn coarser: 5,000 by 5,000.
 const MAX_PIXELS: f32 = 25_000_000.0;
 
-/// Time for the scans of a file: this much, and more for each MiB. Whoever runs the reader stops it a
-/// little later, and then all is lost.
-const TIME: Duration = Duration::from_mins(9);
+/// Added for each MiB of a file to the time that its source has for scans, and for drawing them.
 const TIME_PER_MIB: Duration = Duration::from_secs(100);
+const DRAWING_PER_MIB: Duration = Duration::from_secs(10);
 
 /// Below this (of 100) what was read is a guess at a photograph.
 const MIN_CONFIDENCE: f32 = 45.0;
@@ -55,17 +57,17 @@ pub(crate) fn read(
         Ok(None) => return,
         Err(cause) => return give_up(&needy, &cause, problems),
     };
-    let mib = u32::try_from(input.bytes.len() >> 20).unwrap_or(u32::MAX);
-    let deadline = Instant::now() + TIME.saturating_add(TIME_PER_MIB.saturating_mul(mib));
+    let mut clock = Clock::of(input);
     for (done, index) in needy.iter().copied().enumerate() {
-        if Instant::now() >= deadline {
+        if clock.has_struck() {
             return give_up(&needy[done..], "there are too many for the time", problems);
         }
         let Some(draft) = drafts.get_mut(index) else {
             continue;
         };
-        let read = picture(primary, index).and_then(|(page, picture)| {
-            let reading = tesseract.read(&picture, deadline)?;
+        let drawn = clock.drawing(|| picture(primary, index));
+        let read = drawn.and_then(|(page, picture)| {
+            let reading = tesseract.read(&picture, clock.deadline)?;
             Ok((page, picture.resolution, reading))
         });
         let outcome = match read {
@@ -76,6 +78,58 @@ pub(crate) fn read(
         };
         problems.retain(|(of, problem)| *of != index || !problem.is_for_ocr());
         problems.push((index, outcome));
+    }
+}
+
+/// The time for the scans of one file. What it uses up is the source's.
+struct Clock<'a> {
+    begun: Instant,
+    deadline: Instant,
+    drawn: Duration,
+    most_drawn: Duration,
+    /// What the source has left.
+    left: (&'a Cell<Duration>, &'a Cell<Duration>),
+}
+
+impl<'a> Clock<'a> {
+    fn of(input: &'a Input<'_>) -> Self {
+        let mib = u32::try_from(input.bytes.len() >> 20).unwrap_or(u32::MAX);
+        let left = input.scan_time();
+        let time = left
+            .0
+            .get()
+            .saturating_add(TIME_PER_MIB.saturating_mul(mib));
+        let begun = Instant::now();
+        Self {
+            begun,
+            // A file of a million MiB does not get here.
+            deadline: begun.checked_add(time).unwrap_or(begun),
+            drawn: Duration::ZERO,
+            most_drawn: left
+                .1
+                .get()
+                .saturating_add(DRAWING_PER_MIB.saturating_mul(mib)),
+            left,
+        }
+    }
+
+    fn has_struck(&self) -> bool {
+        Instant::now() >= self.deadline || self.drawn >= self.most_drawn
+    }
+
+    fn drawing<T>(&mut self, draw: impl FnOnce() -> T) -> T {
+        let begun = Instant::now();
+        let drawn = draw();
+        self.drawn += begun.elapsed();
+        drawn
+    }
+}
+
+impl Drop for Clock<'_> {
+    fn drop(&mut self) {
+        let (scans, drawing) = self.left;
+        scans.set(scans.get().saturating_sub(self.begun.elapsed()));
+        drawing.set(drawing.get().saturating_sub(self.drawn));
     }
 }
 
