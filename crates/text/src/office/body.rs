@@ -440,6 +440,30 @@ impl Body {
     }
 }
 
+impl Node {
+    /// The same, where what would be a list elsewhere is not one.
+    pub(super) fn into_prose(self) -> Self {
+        match self {
+            Self::Paragraph(paragraph) => Self::Paragraph(Paragraph {
+                kind: BlockKind::Paragraph,
+                ..paragraph
+            }),
+            table @ Self::Table(_) => table,
+        }
+    }
+
+    /// The same, where a heading stands above all others.
+    pub(super) fn into_main_heading(self) -> Self {
+        match self {
+            Self::Paragraph(paragraph) => Self::Paragraph(Paragraph {
+                kind: BlockKind::Heading(1),
+                ..paragraph
+            }),
+            table @ Self::Table(_) => table,
+        }
+    }
+}
+
 impl Paragraph {
     pub(super) fn prefix(&mut self, words: &str) {
         let by = words.len();

@@ -18,6 +18,8 @@ pub(super) fn nodes(
     relations: &Relations,
 ) -> Result<HashMap<String, Vec<Node>>, Failure> {
     let mut all = HashMap::new();
+    // In one order, so that damage is told in one order.
+    let relations: BTreeMap<_, _> = relations.iter().collect();
     for (id, relation) in relations {
         if !matches!(&*relation.kind, "chart" | "diagramData") {
             continue;
@@ -78,7 +80,7 @@ fn chart(xml: &mut Xml<'_>) -> Vec<Node> {
                     point = tag
                         .number("idx")
                         .and_then(|n| u32::try_from(n).ok())
-                        .unwrap_or(0)
+                        .unwrap_or(0);
                 }
                 "v" => {
                     let value = xml.text();

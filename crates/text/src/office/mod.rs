@@ -16,10 +16,13 @@ mod body;
 mod docx;
 mod drawing;
 mod numerals;
+pub(crate) mod odf;
 mod package;
 mod properties;
 mod recognise;
-mod rtf;
+pub(crate) mod rtf;
+mod sheets;
+mod slides;
 mod symbols;
 mod xml;
 
@@ -32,16 +35,46 @@ static DOCX: Format = Format {
     parser: Parser::Bytes(docx::read),
 };
 
-static RTF: Format = Format {
-    name: "RTF",
-    media_type: "application/rtf",
-    magic: &[FileFormat::RichTextFormat],
-    marks: Some(rtf::starts_rich_text),
-    extensions: &["rtf"],
-    parser: Parser::Bytes(rtf::read),
+static SHEETS: Format = Format {
+    name: "Excel",
+    media_type: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    magic: &[FileFormat::OfficeOpenXmlSpreadsheet],
+    marks: None,
+    extensions: &["xlsx", "xlsm", "xltx", "xltm", "xlsb"],
+    parser: Parser::Bytes(sheets::read),
 };
 
-pub(crate) static FORMATS: [&Format; 2] = [&DOCX, &RTF];
+static OLD_SHEETS: Format = Format {
+    name: "Excel 97-2003",
+    media_type: "application/vnd.ms-excel",
+    magic: &[FileFormat::MicrosoftExcelSpreadsheet],
+    marks: None,
+    extensions: &["xls", "xlt"],
+    parser: Parser::Bytes(sheets::read),
+};
+
+static OPEN_SHEETS: Format = Format {
+    name: "OpenDocument sheet",
+    media_type: "application/vnd.oasis.opendocument.spreadsheet",
+    magic: &[
+        FileFormat::OpendocumentSpreadsheet,
+        FileFormat::OpendocumentSpreadsheetTemplate,
+    ],
+    marks: None,
+    extensions: &["ods", "ots"],
+    parser: Parser::Bytes(sheets::read),
+};
+
+static SLIDES: Format = Format {
+    name: "PowerPoint",
+    media_type: "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    magic: &[FileFormat::OfficeOpenXmlPresentation],
+    marks: None,
+    extensions: &["pptx", "pptm", "potx", "potm", "ppsx", "ppsm"],
+    parser: Parser::Bytes(slides::read),
+};
+
+pub(crate) static FORMATS: [&Format; 5] = [&DOCX, &SHEETS, &OLD_SHEETS, &OPEN_SHEETS, &SLIDES];
 
 /// The document with the damage that was met in its package.
 ///

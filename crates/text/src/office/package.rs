@@ -15,7 +15,7 @@ use crate::{error::Failure, nest::Input};
 /// Longest member that is unpacked: 256 MiB. What lies beyond is named as lost.
 const MAX_MEMBER: u64 = 256 << 20;
 /// All that is unpacked of one file: 512 MiB.
-const MAX_UNPACKED: u64 = 512 << 20;
+pub(super) const MAX_UNPACKED: u64 = 512 << 20;
 /// Members that an archive may have; office files have some hundred, with pictures some thousand.
 const MAX_MEMBERS: usize = 65_536;
 
@@ -101,11 +101,24 @@ impl<'a> Package<'a> {
         self.members.contains_key(&key_of(name))
     }
 
+    /// How large all members are once they are unpacked, as the archive says.
+    pub(super) fn unpacked(&mut self) -> u64 {
+        (0..self.archive.len())
+            .filter_map(|index| Some(self.archive.by_index_raw(index).ok()?.size()))
+            .fold(0, u64::saturating_add)
+    }
+
     /// Names of all members in lower case, sorted.
     pub(super) fn names(&self) -> Vec<String> {
         let mut names: Vec<String> = self.members.keys().cloned().collect();
         names.sort_unstable();
         names
+    }
+
+    /// Whether the manifest of an `OpenDocument` file says that its members are encrypted.
+    pub(super) fn is_encrypted(&mut self) -> Result<bool, Failure> {
+        let manifest = self.xml("META-INF/manifest.xml")?.unwrap_or_default();
+        Ok(manifest.contains("encryption-data"))
     }
 
     /// The text of the XML member `name`; nothing where there is none. One that is damaged is read as

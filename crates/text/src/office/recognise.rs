@@ -6,7 +6,7 @@ use std::io::{Cursor, Read as _};
 use file_format::FileFormat;
 use zip::ZipArchive;
 
-use super::package::is_encrypted_ole;
+use super::package::{OLE_MARK, is_encrypted_ole};
 
 /// Longest list of content types that is looked into.
 const MAX_TYPES: u64 = 1 << 20;
@@ -14,6 +14,14 @@ const MAX_TYPES: u64 = 1 << 20;
 /// What the container `bytes` is, which was `taken` for something by its magic numbers, and where these
 /// don't tell is called `extension`.
 pub(crate) fn looked_into(taken: FileFormat, extension: &str, bytes: &[u8]) -> FileFormat {
+    let is = |mark: &[u8]| taken == FileFormat::ArbitraryBinaryData && bytes.starts_with(mark);
+    let taken = if is(b"PK\x03\x04") {
+        FileFormat::Zip
+    } else if is(OLE_MARK) {
+        FileFormat::CompoundFileBinary
+    } else {
+        taken
+    };
     match taken {
         FileFormat::Zip
         | FileFormat::OfficeOpenXmlDocument

@@ -1,7 +1,7 @@
 //! Word documents (OOXML, ECMA-376): the body with its notes, comments and text boxes where they stand,
 //! headers and footers at the end.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use rag_core::Document;
 
@@ -64,7 +64,8 @@ pub(super) fn read(input: &Input<'_>) -> Result<Document, Failure> {
     for key in rest {
         body.add(shared.notes.remove(&key).unwrap_or_default());
     }
-    body.add(drawn.into_values().flatten().collect());
+    let left: BTreeMap<String, Vec<Node>> = drawn.into_iter().collect();
+    body.add(left.into_values().flatten().collect());
     read_margins(&mut package, &relations, &mut shared, &mut body)?;
     finished(&mut package, body, shared.title)
 }
