@@ -101,14 +101,21 @@ impl Styles {
 
     /// What a style makes of a paragraph.
     pub(super) fn look(&self, name: &str) -> Look {
-        // One that is not defined has its name all the same.
-        let mut look = look_by_name(&name.replace("_20_", " "));
-        for style in self.chain(Family::Paragraph, name) {
-            let named = look_by_name(&style.shown);
+        let mut look = Look::default();
+        let mut at = Some(name);
+        for _ in 0..MAX_CHAIN {
+            let Some(name) = at else { break };
+            let style = self.styles.get(&(Family::Paragraph, name.to_owned()));
+            // One that is not defined has its name all the same.
+            let named = match style {
+                Some(style) => look_by_name(&style.shown),
+                None => look_by_name(&name.replace("_20_", " ")),
+            };
             look.outline = look.outline.or(named.outline);
             look.is_title |= named.is_title;
             look.is_contents |= named.is_contents;
             look.is_code |= named.is_code;
+            at = style.and_then(|style| style.parent.as_deref());
         }
         look
     }
