@@ -63,6 +63,8 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Format> {
         .chain(mail::FORMATS)
         .chain(book::FORMATS)
         .chain(archive::FORMATS)
+        .chain(office::rtf::FORMATS)
+        .chain(office::odf::FORMATS)
         .chain(markup::FORMATS)
         .chain(data::FORMATS)
         .chain(office::FORMATS)

@@ -451,6 +451,17 @@ impl Node {
             table @ Self::Table(_) => table,
         }
     }
+
+    /// The same, where a heading stands above all others.
+    pub(super) fn into_main_heading(self) -> Self {
+        match self {
+            Self::Paragraph(paragraph) => Self::Paragraph(Paragraph {
+                kind: BlockKind::Heading(1),
+                ..paragraph
+            }),
+            table @ Self::Table(_) => table,
+        }
+    }
 }
 
 impl Paragraph {

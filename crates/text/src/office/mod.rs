@@ -16,11 +16,11 @@ mod body;
 mod docx;
 mod drawing;
 mod numerals;
-mod open_document;
+pub(crate) mod odf;
 mod package;
 mod properties;
 mod recognise;
-mod rtf;
+pub(crate) mod rtf;
 mod sheets;
 mod slides;
 mod symbols;
@@ -74,51 +74,7 @@ static SLIDES: Format = Format {
     parser: Parser::Bytes(slides::read),
 };
 
-static RTF: Format = Format {
-    name: "RTF",
-    media_type: "application/rtf",
-    magic: &[FileFormat::RichTextFormat],
-    marks: Some(rtf::starts_rich_text),
-    extensions: &["rtf"],
-    parser: Parser::Bytes(rtf::read),
-};
-
-static OPEN_TEXT: Format = Format {
-    name: "OpenDocument text",
-    media_type: "application/vnd.oasis.opendocument.text",
-    magic: &[
-        FileFormat::OpendocumentText,
-        FileFormat::OpendocumentTextTemplate,
-        FileFormat::OpendocumentTextMaster,
-    ],
-    marks: None,
-    extensions: &["odt", "ott", "odm"],
-    parser: Parser::Bytes(open_document::read),
-};
-
-static OPEN_SLIDES: Format = Format {
-    name: "OpenDocument presentation",
-    media_type: "application/vnd.oasis.opendocument.presentation",
-    magic: &[
-        FileFormat::OpendocumentPresentation,
-        FileFormat::OpendocumentPresentationTemplate,
-        FileFormat::OpendocumentGraphics,
-    ],
-    marks: None,
-    extensions: &["odp", "otp", "odg"],
-    parser: Parser::Bytes(open_document::read),
-};
-
-pub(crate) static FORMATS: [&Format; 8] = [
-    &DOCX,
-    &SHEETS,
-    &OLD_SHEETS,
-    &OPEN_SHEETS,
-    &SLIDES,
-    &OPEN_TEXT,
-    &OPEN_SLIDES,
-    &RTF,
-];
+pub(crate) static FORMATS: [&Format; 5] = [&DOCX, &SHEETS, &OLD_SHEETS, &OPEN_SHEETS, &SLIDES];
 
 /// The document with the damage that was met in its package.
 ///

@@ -47,6 +47,23 @@ impl Numerals {
         }
     }
 
+    /// As `OpenDocument` shows the number one (ODF 1.3 part 3, 19.502).
+    pub(super) fn of_sample(sample: &str) -> Self {
+        match sample {
+            "" => Self::None,
+            "a" => Self::LowerLetter,
+            "A" => Self::UpperLetter,
+            "i" => Self::LowerRoman,
+            "I" => Self::UpperRoman,
+            "一, 二, 三, ..." | "一" => Self::Chinese,
+            "壹, 贰, 叁, ..." | "壹, 貳, 參, ..." => Self::ChineseLegal,
+            "甲, 乙, 丙, ..." => Self::Stems,
+            "①, ②, ③, ..." => Self::Circled,
+            "１, ２, ３, ..." => Self::FullWidth,
+            _ => Self::Decimal,
+        }
+    }
+
     pub(super) fn shown(self, n: u32) -> String {
         match self {
             Self::Bullet | Self::None => String::new(),

@@ -108,6 +108,13 @@ impl<'a> Package<'a> {
             .fold(0, u64::saturating_add)
     }
 
+    /// Names of all members in lower case, sorted.
+    pub(super) fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.members.keys().cloned().collect();
+        names.sort_unstable();
+        names
+    }
+
     /// Whether the manifest of an `OpenDocument` file says that its members are encrypted.
     pub(super) fn is_encrypted(&mut self) -> Result<bool, Failure> {
         let manifest = self.xml("META-INF/manifest.xml")?.unwrap_or_default();

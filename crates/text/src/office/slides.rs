@@ -78,12 +78,12 @@ fn read_slide(package: &mut Package<'_>, name: &str, body: &mut Body) -> Result<
 
 /// Something on a slide that is read as one: a box of text, a table, a group.
 #[derive(Debug, Default)]
-struct Shape {
+pub(super) struct Shape {
     /// What it is a placeholder for: `title`, `body`, `sldNum`.
-    role: String,
+    pub(super) role: String,
     /// Left, top, right and bottom, where the slide says so itself.
-    place: Option<[i64; 4]>,
-    nodes: Vec<Node>,
+    pub(super) place: Option<[i64; 4]>,
+    pub(super) nodes: Vec<Node>,
 }
 
 /// The text of the speaker's notes: their own box, not the picture of the slide or its number.
@@ -263,7 +263,7 @@ impl ShapeReader<'_> {
 
 /// Shapes as they are read: the title first, then as in the file, but none before one that stands
 /// wholly above it, or wholly to its left beside it.
-fn in_reading_order(shapes: Vec<Shape>) -> Vec<Shape> {
+pub(super) fn in_reading_order(shapes: Vec<Shape>) -> Vec<Shape> {
     let (mut ordered, mut rest): (Vec<Shape>, Vec<Shape>) = shapes
         .into_iter()
         .partition(|shape| matches!(&*shape.role, "title" | "ctrTitle"));

@@ -1,10 +1,15 @@
 //! Rich text (RTF 1.9.1): a text of control words and groups, which Word, `WordPad` and most others
 //! write.
 
+use file_format::FileFormat;
 use rag_core::{Document, Warning, WarningKind};
 
 use self::{reading::Reading, tokens::Tokens};
-use crate::{error::Failure, nest::Input};
+use crate::{
+    error::Failure,
+    format::{Format, Parser},
+    nest::Input,
+};
 
 mod charset;
 mod group;
@@ -16,15 +21,26 @@ mod tables;
 mod tests;
 mod tokens;
 
+static RTF: Format = Format {
+    name: "RTF",
+    media_type: "application/rtf",
+    magic: &[FileFormat::RichTextFormat],
+    marks: Some(starts_rich_text),
+    extensions: &["rtf"],
+    parser: Parser::Bytes(read),
+};
+
+pub(crate) static FORMATS: [&Format; 1] = [&RTF];
+
 /// What rich text starts with.
 const MARK: &[u8] = br"{\rtf";
 
 /// Whether this is rich text, whatever its name.
-pub(super) fn starts_rich_text(head: &[u8]) -> bool {
+fn starts_rich_text(head: &[u8]) -> bool {
     head.trim_ascii_start().starts_with(MARK)
 }
 
-pub(super) fn read(input: &Input<'_>) -> Result<Document, Failure> {
+fn read(input: &Input<'_>) -> Result<Document, Failure> {
     let bytes = input
         .bytes
         .strip_prefix(b"\xEF\xBB\xBF")
