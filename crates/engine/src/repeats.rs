@@ -8,10 +8,10 @@ use rag_core::{Hit, fold};
 
 /// Length of the pieces that are compared, in characters after folding.
 const PIECE: usize = 5;
-/// So many pieces of a text at most, those of the least hash: enough to tell 0.8 from 0.9.
+/// So many pieces of a text at most, those of the least hash: enough to tell 0.7 from 0.8.
 const SKETCH: usize = 128;
 /// Texts whose pieces are the same to this share (of both together) say nearly the same.
-const SAME: f32 = 0.8;
+const SAME: f32 = 0.75;
 
 /// Puts hits that repeat a better one behind the others and notes the rank of what they repeat.
 /// `hits` are best first.
