@@ -31,8 +31,8 @@ const MAX_PIXELS: f32 = 25_000_000.0;
 const TIME_PER_MIB: Duration = Duration::from_secs(100);
 const DRAWING_PER_MIB: Duration = Duration::from_secs(10);
 
-/// Below this (of 100) what was read is a guess at a photograph.
-const MIN_CONFIDENCE: f32 = 45.0;
+/// Below this (of 100) what was read is a guess: a photograph, or a page upside down.
+const MIN_CONFIDENCE: f32 = 65.0;
 
 /// Reads the pages that are pictures, or have text that can't be decoded, and puts what is read in
 /// place of what is there. `problems` are what is wrong with the pages; those that this mends are taken
@@ -157,7 +157,11 @@ fn taken(
         ..Draft::default()
     };
     let (before, after) = (Quality::of(draft), Quality::of(&read));
-    let is_worth = reading.confidence >= MIN_CONFIDENCE && !read.is_empty();
+    if !read.is_empty() && reading.confidence < MIN_CONFIDENCE {
+        let sure = reading.confidence;
+        return Problem::NotRecognised(format!("it is only {sure:.0} % sure of the words"));
+    }
+    let is_worth = !read.is_empty();
     if !is_worth || !before.is_garbage() && after.chars < 2 * before.chars {
         return if draft.draws == Draws::Text || before.is_garbage() {
             Problem::NotRecognised("no words were found in its picture".to_owned())
