@@ -58,7 +58,7 @@ pub(crate) fn query(text: &str) -> Option<FullTextSearchQuery> {
             PhraseQuery::new(pairs).with_column(column()).into()
         })
         .collect();
-    let words = MatchQuery::new(paired(&terms))
+    let words = MatchQuery::new(paired(&telling(&terms)))
         .with_column(column())
         .with_operator(Operator::Or);
     let query = if phrases.is_empty() {
@@ -69,6 +69,33 @@ pub(crate) fn query(text: &str) -> Option<FullTextSearchQuery> {
     };
     Some(FullTextSearchQuery::new_query(query))
 }
+
+/// `terms` without the words that English questions are put with, as far as others are left. In the
+/// index they stay, for phrases; in a query they cost the longest lists, and in a small collection,
+/// where nothing is rare, they outweigh what is asked for.
+fn telling(terms: &str) -> String {
+    let kept: Vec<&str> = terms
+        .split_whitespace()
+        .filter(|word| {
+            let word = word.trim_matches(|c: char| !c.is_alphanumeric());
+            !ASKING.contains(&word.to_lowercase().as_str())
+        })
+        .collect();
+    if kept.iter().any(|word| word.contains(char::is_alphanumeric)) {
+        kept.join(" ")
+    } else {
+        terms.to_owned()
+    }
+}
+
+/// Articles, forms of to be, to do and to have, prepositions, pronouns and question words.
+const ASKING: [&str; 58] = [
+    "a", "about", "an", "and", "any", "are", "as", "at", "be", "been", "being", "but", "by", "can",
+    "could", "did", "do", "does", "during", "for", "from", "had", "has", "have", "how", "i", "if",
+    "in", "into", "is", "it", "its", "me", "my", "of", "on", "or", "our", "that", "the", "their",
+    "there", "these", "they", "this", "to", "was", "we", "were", "what", "when", "where", "which",
+    "who", "whom", "whose", "why", "with",
+];
 
 /// What of a query counts more where it stands as one: what it quotes, identifiers (`ERR-404_b`,
 /// `store.open()`), and terms of a script without spaces that are short enough to stand in a text as
@@ -214,6 +241,16 @@ mod tests {
             ..Chunk::default()
         };
         assert_eq!(of_chunk(&chunk).trim(), "资料 料资 资料  x 料 资");
+    }
+
+    #[test]
+    fn the_words_of_asking_do_not_count_where_others_are_left() {
+        assert_eq!(
+            telling("What was the net profit in 2025?"),
+            "net profit 2025?"
+        );
+        assert_eq!(telling("Who are we"), "Who are we");
+        assert_eq!(telling("公司的 the 利润"), "公司的 利润");
     }
 
     #[test]
