@@ -48,13 +48,19 @@ pub(crate) fn run(
             let place = place(&hit.source, hit.part.as_deref(), hit.page, hit.lines);
             let under = under(&hit.heading, hit.part.as_deref());
             printer.line(&format!("{:>2}. {place}{under}", hit.rank))?;
-            printer.line(&format!("    {}", excerpt(&hit.text, 200)))?;
+            printer.line(&format!("    {}", excerpt(found(hit), 200)))?;
             if options.explain {
                 printer.line(&format!("    {}", explained(hit)))?;
             }
         }
     }
     Ok(exit)
+}
+
+/// The text of a hit from what was found on.
+fn found(hit: &HitRow) -> &str {
+    let from = hit.focus.start.saturating_sub(hit.span.start);
+    hit.text.get(from..).unwrap_or(&hit.text)
 }
 
 /// What each search said of a hit, on one line.

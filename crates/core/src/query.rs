@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Chunk, Source, calendar::Period};
+use crate::{Chunk, Source, Span, calendar::Period};
 
 /// Which searches take part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -50,7 +50,10 @@ pub struct Hit {
     pub source: Source,
     /// BLAKE3 of the file the chunk was made from, hex.
     pub source_hash: String,
+    /// What was found, with its neighbours as far as its section and a budget go.
     pub chunk: Chunk,
+    /// What was found, within the span of `chunk`.
+    pub focus: Span,
     /// The fused score; only its order means something across queries.
     pub score: f32,
     pub why: Why,

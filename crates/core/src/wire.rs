@@ -22,6 +22,8 @@ pub struct HitRow {
     pub lines: Option<Lines>,
     pub heading: Vec<String>,
     pub span: Span,
+    /// What was found, within `span`; around it stand its neighbours.
+    pub focus: Span,
     pub text: String,
     /// Header row of the table that `text` goes on with.
     pub table_header: Option<String>,
@@ -44,6 +46,7 @@ impl HitRow {
                 lines: hit.chunk.lines,
                 heading: hit.chunk.heading.clone(),
                 span: hit.chunk.span,
+                focus: hit.focus,
                 text: hit.chunk.text.clone(),
                 table_header: hit.chunk.table_header.clone(),
                 score: hit.score,

@@ -15,7 +15,7 @@ use rag_index::Store;
 use crate::align::{Evidence, Passage, overlap};
 use crate::engine::{Settings, interrupted};
 use crate::prompt::{Room, compose};
-use crate::retrieve::{self, Models};
+use crate::retrieve::{self, Breadth, Models};
 use crate::verify::Verifier;
 
 /// A question and how to answer it.
@@ -72,12 +72,16 @@ impl Ask<'_> {
             limit: question.limit,
             filter: question.filter.clone(),
         };
-        let candidates = self.settings.candidates;
+        let breadth = Breadth {
+            candidates: self.settings.candidates,
+            // A model that is shown little is shown several places rather than one at length.
+            hit_tokens: self.settings.passage_tokens / question.limit.max(1),
+        };
         let models = Models {
             embedder: Some(self.embedder),
             reranker: None,
         };
-        let hits = retrieve::search(self.store, models, &query, candidates)?;
+        let hits = retrieve::search(self.store, models, &query, breadth)?;
         let mut answer = Answer {
             question: question.text.clone(),
             text: String::new(),

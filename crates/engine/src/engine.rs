@@ -17,7 +17,7 @@ use crate::evaluate::{self, EvalEvent, Evaluation, Scores};
 use crate::ingest::{Ingest, IngestEvent, chunks_of, rules};
 use crate::kb::{KnowledgeBase, Summary};
 use crate::plan::{Again, Terms};
-use crate::retrieve::{self, Models};
+use crate::retrieve::{self, Breadth, Models};
 use crate::selection::Selection;
 use crate::survey::survey;
 
@@ -34,6 +34,8 @@ pub struct Settings {
     pub passage_tokens: usize,
     /// Hits taken from each search before fusion.
     pub candidates: usize,
+    /// Size up to which a hit takes in its neighbours, in the embedder's tokens.
+    pub hit_tokens: usize,
     /// Worker processes that read files; 0 means one for each core.
     pub readers: usize,
 }
@@ -46,12 +48,20 @@ impl Default for Settings {
             again: Again::default(),
             passage_tokens: 1000,
             candidates: 60,
+            hit_tokens: 480,
             readers: 0,
         }
     }
 }
 
 impl Settings {
+    fn breadth(&self) -> Breadth {
+        Breadth {
+            candidates: self.candidates,
+            hit_tokens: self.hit_tokens,
+        }
+    }
+
     /// Sizes of chunks for an embedder whose texts may have so many tokens.
     fn sizes(&self, max_tokens: usize) -> Sizes {
         Sizes {
@@ -211,7 +221,7 @@ impl Engine {
     /// `NoKnowledgeBase`, `Incompatible`, and whatever the store or the embedder reports.
     pub fn search(&self, query: &Query) -> Result<Vec<Hit>> {
         let store = self.reader()?;
-        retrieve::search(&store, self.models(), query, self.settings.candidates)
+        retrieve::search(&store, self.models(), query, self.settings.breadth())
     }
 
     /// Answers from the documents, with citations, or refuses.
@@ -252,7 +262,7 @@ impl Engine {
             if self.stop.load(Ordering::Relaxed) {
                 return Err(interrupted());
             }
-            retrieve::search(&store, self.models(), query, self.settings.candidates)
+            retrieve::search(&store, self.models(), query, self.settings.breadth())
         })
     }
 

@@ -29,6 +29,7 @@ pub(crate) fn fuse(words: Vec<Found>, vector: Vec<Found>, weights: Fused) -> Vec
             let score = found.score;
             let at = *places.entry(id).or_insert_with(|| {
                 hits.push(Hit {
+                    focus: found.chunk.span,
                     source: found.source,
                     source_hash: found.source_hash,
                     chunk: found.chunk,

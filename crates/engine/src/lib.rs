@@ -35,6 +35,7 @@ mod workers;
 
 mod filter;
 mod fuse;
+mod grow;
 mod repeats;
 mod rerank;
 mod retrieve;

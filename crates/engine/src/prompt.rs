@@ -122,6 +122,7 @@ mod tests {
                 ..Chunk::default()
             },
             score: 1.0,
+            focus: rag_core::Span::new(0, 0),
             why: Why::default(),
         };
         let shown = "fares.xlsx, Sheet1\n| Ticket | Price |\n| Day | 12 kr |\n| Week | 60 kr |\n\n\

@@ -120,6 +120,7 @@ mod tests {
                 ..Chunk::default()
             },
             score: 1.0,
+            focus: rag_core::Span::new(0, 0),
             why: Why::default(),
         };
         let hits = demote(texts.iter().enumerate().map(hit).collect());
@@ -160,7 +161,10 @@ mod tests {
     #[test]
     fn chinese_copies_are_told_as_well() {
         let text = "守塔人应在黄昏时修剪灯芯，在航海日志中记下海况和风向，并在午夜唤醒第二守塔人，无论天气如何。";
-        let copy = text.replace("无论天气如何", "不论天气怎样");
+        let copy = text.replace(
+            "并在午夜唤醒第二守塔人，无论天气如何",
+            "然后去睡，由第二守塔人守到天亮",
+        );
         assert_eq!(demoted(&[text, &copy])[1], (1, None));
         let copy = text.replace('，', ",");
         assert_eq!(demoted(&[text, &copy])[1], (1, Some(1)));

@@ -82,6 +82,7 @@ mod tests {
                 ..Chunk::default()
             },
             score: 1.0 - 0.02 * f32::from(place),
+            focus: rag_core::Span::new(0, 0),
             why: Why::default(),
         };
         let hits = (0..).zip(texts).map(hit).collect();

@@ -5,7 +5,7 @@ use rag_core::{Code, Embedder, Error, Filter, Hit, Mode, Purpose, Query, Reranke
 use rag_index::{Found, Scope, Store};
 
 use crate::fuse::{Fused, fuse};
-use crate::{filter, repeats, rerank};
+use crate::{filter, grow, repeats, rerank};
 
 /// What a search may need besides the store.
 #[derive(Clone, Copy)]
@@ -14,14 +14,23 @@ pub(crate) struct Models<'a> {
     pub(crate) reranker: Option<&'a dyn Reranker>,
 }
 
-/// The best `query.limit` hits, best first. `candidates` are taken from each search before fusion.
+/// How far a search looks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Breadth {
+    /// Hits taken from each search before fusion.
+    pub(crate) candidates: usize,
+    /// Size up to which a hit takes in its neighbours, in the embedder's tokens.
+    pub(crate) hit_tokens: usize,
+}
+
+/// The best `query.limit` hits, best first.
 pub(crate) fn search(
     store: &Store,
     models: Models<'_>,
     query: &Query,
-    candidates: usize,
+    breadth: Breadth,
 ) -> Result<Vec<Hit>> {
-    let depth = candidates.max(query.limit);
+    let depth = breadth.candidates.max(query.limit);
     if query.mode == Mode::Rerank && models.reranker.is_none() {
         return Err(
             Error::new(Code::ModelMissing, "reading hits again needs a reranker")
@@ -68,8 +77,7 @@ pub(crate) fn search(
     if let (Mode::Rerank, Some(reranker)) = (query.mode, models.reranker) {
         hits = rerank::rerank(&query.text, hits, reranker)?;
     }
-    hits.truncate(query.limit);
-    Ok(hits)
+    grow::grown(store, hits, query.limit, breadth.hit_tokens)
 }
 
 /// Both searches side by side: one waits for the disk while the other computes.

@@ -77,6 +77,15 @@ pub(crate) fn chunks(batch: &RecordBatch) -> Result<Vec<Chunk>> {
     (0..batch.num_rows()).map(|row| chunks.chunk(row)).collect()
 }
 
+/// The chunk of every row with its source's key.
+pub(crate) fn placed(batch: &RecordBatch) -> Result<Vec<(SourceKey, Chunk)>> {
+    let rows = Rows(batch);
+    let keys = rows.text(schema::SOURCE_KEY)?;
+    let chunks = Chunks::of(rows)?;
+    let one = |row| Ok((SourceKey(keys.must(row)?.to_owned()), chunks.chunk(row)?));
+    (0..batch.num_rows()).map(one).collect()
+}
+
 /// The chunk of every row as it is kept, with its source's key.
 pub(crate) fn stored(batch: &RecordBatch) -> Result<Vec<(SourceKey, StoredChunk)>> {
     let rows = Rows(batch);

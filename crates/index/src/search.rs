@@ -97,6 +97,23 @@ impl Store {
         Ok(chunks)
     }
 
+    /// Chunks by source and ordinal, in no particular order; one that is not there is left out.
+    pub fn chunks_at(
+        &self,
+        places: &[(SourceKey, u32)],
+    ) -> rag_core::Result<Vec<(SourceKey, Chunk)>> {
+        if places.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids: Vec<String> = places
+            .iter()
+            .map(|(key, ordinal)| format!("{key}:{ordinal}"))
+            .collect();
+        let wanted = among(schema::ID, ids.iter().map(String::as_str));
+        let read = self.read(&self.table, &schema::FOUND_COLUMNS, wanted)?;
+        Ok(each(&read, decode::placed)?)
+    }
+
     fn nearest(&self, scope: &Scope, vector: &[f32], limit: usize) -> Result<Vec<Found>> {
         let columns = [&schema::FOUND_COLUMNS[..], &[schema::DISTANCE]].concat();
         let query = self

@@ -275,6 +275,7 @@ mod tests {
                 ..Chunk::default()
             },
             score: 1.0,
+            focus: rag_core::Span::new(0, 0),
             why: Why::default(),
         }
     }

@@ -1,0 +1,237 @@
+//! Growing: a hit takes in its neighbours as far as its section and a budget go, so that what is shown
+//! can be understood by itself; hits that come to lie within a better one are absorbed by it.
+
+use std::collections::HashMap;
+
+use rag_core::{Chunk, Hit, Lines, Result, SourceKey, Span};
+use rag_index::Store;
+
+/// Neighbours looked at on each side.
+const REACH: u32 = 3;
+
+/// White space between two chunks that belong together; where more lies between, something was left
+/// out there.
+const WIDEST_GAP: usize = 4;
+
+/// The best `limit` of `hits`, which are best first, each with as many neighbours as `tokens` (of the
+/// embedder) allow.
+///
+/// # Errors
+/// Whatever the store reports.
+pub(crate) fn grown(
+    store: &Store,
+    hits: Vec<Hit>,
+    limit: usize,
+    tokens: usize,
+) -> Result<Vec<Hit>> {
+    // Of what is absorbed others take the place.
+    let near = hits.iter().take(limit * 2).filter(|hit| room(hit, tokens));
+    let wanted: Vec<(SourceKey, u32)> = near
+        .flat_map(|hit| {
+            let at = hit.chunk.ordinal;
+            let around = at.saturating_sub(REACH)..=at.saturating_add(REACH);
+            let others = around.filter(move |ordinal| *ordinal != at);
+            others.map(|ordinal| (hit.source.key.clone(), ordinal))
+        })
+        .collect();
+    let mut neighbours: HashMap<(SourceKey, u32), Chunk> = HashMap::new();
+    for (key, chunk) in store.chunks_at(&wanted)? {
+        neighbours.insert((key, chunk.ordinal), chunk);
+    }
+    Ok(with_neighbours(hits, &neighbours, limit, tokens))
+}
+
+fn room(hit: &Hit, tokens: usize) -> bool {
+    (hit.chunk.tokens as usize) < tokens
+}
+
+fn with_neighbours(
+    hits: Vec<Hit>,
+    neighbours: &HashMap<(SourceKey, u32), Chunk>,
+    limit: usize,
+    tokens: usize,
+) -> Vec<Hit> {
+    let mut out: Vec<Hit> = Vec::with_capacity(limit);
+    for mut hit in hits {
+        let is_within = |better: &Hit| {
+            better.source.key == hit.source.key
+                && better.chunk.span.start <= hit.chunk.span.start
+                && hit.chunk.span.end <= better.chunk.span.end
+        };
+        if out.iter().any(is_within) {
+            continue;
+        }
+        let taken = |span: Span| {
+            let overlaps = |better: &&Hit| {
+                better.source.key == hit.source.key
+                    && better.chunk.span.start < span.end
+                    && span.start < better.chunk.span.end
+            };
+            out.iter().find(overlaps).is_some()
+        };
+        let at = |ordinal: u32| {
+            let chunk = neighbours.get(&(hit.source.key.clone(), ordinal))?;
+            (!taken(chunk.span)).then_some(chunk)
+        };
+        hit.chunk = grow(&hit.chunk, at, tokens);
+        out.push(hit);
+        if out.len() == limit {
+            break;
+        }
+    }
+    out
+}
+
+/// `chunk` with the neighbours that `at` gives, the one after first, in turns.
+fn grow<'a>(chunk: &Chunk, at: impl Fn(u32) -> Option<&'a Chunk>, tokens: usize) -> Chunk {
+    let mut whole = chunk.clone();
+    let (mut first, mut last) = (chunk.ordinal, chunk.ordinal);
+    let (mut before, mut after) = (true, true);
+    while before || after {
+        if after {
+            let next = last.checked_add(1).and_then(&at);
+            match next.filter(|next| fits(&whole, next, &whole, next, tokens)) {
+                Some(next) => {
+                    append(&mut whole, next);
+                    last += 1;
+                }
+                None => after = false,
+            }
+        }
+        if before {
+            let previous = first.checked_sub(1).and_then(&at);
+            match previous.filter(|previous| fits(previous, &whole, &whole, previous, tokens)) {
+                Some(previous) => {
+                    let mut joined = previous.clone();
+                    append(&mut joined, &whole);
+                    whole = joined;
+                    first -= 1;
+                }
+                None => before = false,
+            }
+        }
+    }
+    whole.ordinal = chunk.ordinal;
+    whole
+}
+
+/// Whether `one` and `next`, which follows it, may be joined: of one section and part, with nothing left
+/// out between them, within the budget.
+fn fits(one: &Chunk, next: &Chunk, whole: &Chunk, added: &Chunk, tokens: usize) -> bool {
+    let gap = next.span.start.checked_sub(one.span.end);
+    gap.is_some_and(|gap| gap <= WIDEST_GAP)
+        && one.part == next.part
+        && (one.heading == next.heading || next.heading.starts_with(&one.heading))
+        && (whole.tokens as usize + added.tokens as usize) <= tokens
+}
+
+/// Puts `next` behind `one`. What stands between them is white space, of which only the length is
+/// known: with it every place in the text stays where it is in the document.
+fn append(one: &mut Chunk, next: &Chunk) {
+    let gap = next.span.start - one.span.end;
+    match gap {
+        0 => {}
+        1 => one.text.push(' '),
+        _ => one.text.extend(std::iter::repeat_n('\n', gap)),
+    }
+    one.text.push_str(&next.text);
+    one.span = Span::new(one.span.start, next.span.end);
+    one.tokens += next.tokens;
+    one.page = one.page.or(next.page);
+    one.page_end = next.page_end.or(one.page_end);
+    one.lines = match (one.lines, next.lines) {
+        (Some(one), Some(next)) => Some(Lines {
+            first: one.first,
+            last: next.last,
+        }),
+        (one, next) => one.or(next),
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use rag_core::{Source, Why};
+
+    use super::*;
+
+    const TEXT: &str = "One first. Two second.\n\nThree third.\n\n\n\n\n\nFour fourth.";
+
+    /// The chunks of `TEXT`: two of a paragraph, one of the next, and one after something left out.
+    fn chunks() -> Vec<Chunk> {
+        let spans = [(0, 10), (11, 22), (24, 36), (42, 54)];
+        let chunk = |(ordinal, (start, end)): (u32, (usize, usize))| Chunk {
+            ordinal,
+            span: Span::new(start, end),
+            text: TEXT[start..end].to_owned(),
+            tokens: 3,
+            ..Chunk::default()
+        };
+        (0..).zip(spans).map(chunk).collect()
+    }
+
+    fn grown_hits(order: &[usize], limit: usize, tokens: usize) -> Vec<String> {
+        let hit = |at: &usize| Hit {
+            source: Source {
+                key: SourceKey("a".into()),
+                root: "/".into(),
+                path: "a.md".into(),
+            },
+            source_hash: String::new(),
+            chunk: chunks()[*at].clone(),
+            score: 1.0,
+            focus: rag_core::Span::new(0, 0),
+            why: Why::default(),
+        };
+        let neighbours = chunks().into_iter();
+        let neighbours = neighbours.map(|chunk| ((SourceKey("a".into()), chunk.ordinal), chunk));
+        let hits = order.iter().map(hit).collect();
+        let grown = with_neighbours(hits, &neighbours.collect(), limit, tokens);
+        for hit in &grown {
+            assert_eq!(hit.chunk.text, hit.chunk.span.slice(TEXT));
+        }
+        grown.into_iter().map(|hit| hit.chunk.text).collect()
+    }
+
+    #[test]
+    fn a_hit_takes_in_what_stands_beside_it_within_the_budget() {
+        assert_eq!(grown_hits(&[1], 5, 3), ["Two second."]);
+        assert_eq!(grown_hits(&[1], 5, 6), ["Two second.\n\nThree third."]);
+        assert_eq!(
+            grown_hits(&[1], 5, 99),
+            ["One first. Two second.\n\nThree third."]
+        );
+    }
+
+    #[test]
+    fn nothing_is_taken_in_over_a_place_where_something_was_left_out() {
+        assert_eq!(grown_hits(&[3], 5, 99), ["Four fourth."]);
+    }
+
+    #[test]
+    fn hits_within_a_better_one_are_absorbed_and_others_take_their_place() {
+        let found = grown_hits(&[0, 2, 1, 3], 2, 99);
+        assert_eq!(
+            found,
+            ["One first. Two second.\n\nThree third.", "Four fourth."]
+        );
+    }
+
+    #[test]
+    fn what_a_better_hit_has_taken_is_not_taken_again() {
+        let found = grown_hits(&[0, 2], 5, 6);
+        assert_eq!(found, ["One first. Two second.", "Three third."]);
+    }
+
+    #[test]
+    fn sections_stay_apart() {
+        let mut next = chunks()[1].clone();
+        next.heading = vec!["Other".into()];
+        let mut one = chunks()[0].clone();
+        assert!(
+            fits(&one, &next, &one, &next, 99),
+            "a section below goes on"
+        );
+        one.heading = vec!["Own".into()];
+        assert!(!fits(&one, &next, &one, &next, 99));
+    }
+}
