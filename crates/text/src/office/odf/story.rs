@@ -308,7 +308,7 @@ impl<'s> Story<'s> {
             "p" | "h" => self.end(),
             "list" => {
                 if let Some(list) = self.lists.pop() {
-                    self.leave(list);
+                    self.leave(&list);
                 }
             }
             "frame" | "custom-shape" | "rect" | "ellipse" | "g" => {
@@ -341,7 +341,7 @@ impl<'s> Story<'s> {
             None => BlockKind::Paragraph,
         };
         let number = match self.take_item() {
-            Some(number) => number,
+            Some(number) => Some(number),
             None if is_heading && !tag.is_on("is-list-header") => {
                 self.number_of_heading(&style, outline.unwrap_or(1) - 1)
             }
@@ -371,14 +371,16 @@ impl<'s> Story<'s> {
         self.body.end();
     }
 
-    /// Counts the list item whose first paragraph begins; nothing where none does.
-    fn take_item(&mut self) -> Option<Option<String>> {
+    /// Counts the list item whose first paragraph begins; nothing where none does. The number may be
+    /// empty.
+    fn take_item(&mut self) -> Option<String> {
         let at = self.lists.len().checked_sub(1)?;
         let list = self.lists.last_mut()?;
         let item = list.item.take()?;
         let scheme = self.styles.scheme(&list.style)?;
         // A list within a list counts on in those above.
-        Some(scheme.next(&mut list.counts, at, item.start))
+        let number = scheme.next(&mut list.counts, at, item.start);
+        Some(number.unwrap_or_default())
     }
 
     fn number_of_heading(&mut self, style: &str, at: usize) -> Option<String> {
@@ -412,7 +414,7 @@ impl<'s> Story<'s> {
     }
 
     /// Keeps how far a list was counted.
-    fn leave(&mut self, list: List) {
+    fn leave(&mut self, list: &List) {
         match self.lists.last_mut() {
             // Deeper levels go on in the next list that stands in the same item.
             Some(above) if above.style == list.style => above.counts = list.counts,

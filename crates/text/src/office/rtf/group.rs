@@ -95,6 +95,8 @@ pub(super) struct Paragraph {
     pub(super) outline: Option<u8>,
     pub(super) style: i32,
     pub(super) is_listed: bool,
+    /// Its first line begins further out than the others.
+    pub(super) is_hanging: bool,
     pub(super) in_table: bool,
     /// Tables around it, where it says that there are more than one.
     pub(super) nesting: usize,
