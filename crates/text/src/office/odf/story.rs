@@ -52,6 +52,7 @@ pub(super) struct Story<'s> {
     /// Text of the first paragraph that has the style of a title.
     pub(super) title: Option<String>,
     pages: u32,
+    in_page: bool,
 }
 
 /// What happens when a paragraph ends.
@@ -101,6 +102,7 @@ impl<'s> Story<'s> {
             kind: None,
             title: None,
             pages: 0,
+            in_page: false,
         }
     }
 
@@ -201,8 +203,15 @@ impl<'s> Story<'s> {
             return false;
         }
         match tag.name() {
+            // No page stands on a page.
+            "page" if self.in_page => {
+                xml.skip();
+                return false;
+            }
             "page" => {
+                self.in_page = true;
                 pages::read(self, xml);
+                self.in_page = false;
                 return false;
             }
             "p" | "h" => self.begin(tag),
@@ -288,7 +297,7 @@ impl<'s> Story<'s> {
             style.is_some_and(|style| self.styles.is_hidden(family, &style))
         };
         match tag.name() {
-            "meta" | "settings" | "scripts" | "font-face-decls" | "styles" | "automatic-styles"
+            "meta" | "page-sequence" | "settings" | "scripts" | "font-face-decls" | "styles" | "automatic-styles"
             | "master-styles" | "forms" | "tracked-changes" | "table-of-content"
             | "illustration-index" | "table-index" | "object-index" | "user-index"
             | "alphabetical-index" | "note-citation" | "page-number" | "page-count"

@@ -277,8 +277,11 @@ impl Reading {
     }
 
     fn word(&mut self, word: &str, number: Option<i32>, is_starred: bool) {
-        if let Some(destination) = Destination::of(word, self.group.destination) {
+        if let Some(destination) = Destination::of(word) {
             self.enter(destination);
+            return;
+        }
+        if Destination::goes_on_in(word) {
             return;
         }
         if word == "ud" && self.group.destination == Destination::Muted {

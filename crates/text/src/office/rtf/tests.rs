@@ -101,6 +101,12 @@ fn boxes_and_comments_follow_the_paragraph_they_stand_in() {
 }
 
 #[test]
+fn a_table_in_a_note_is_part_of_the_note() {
+    let rtf = r"{\rtf1 a{\footnote\pard\intbl\itap2 x\nestcell y\nestcell{\*\nesttableprops\trowd\nestrow}\pard\intbl z\cell\row\pard end}b\par}";
+    assert_eq!(text(rtf), "ab\n\nx y z\n\nend");
+}
+
+#[test]
 fn damage_is_a_warning() {
     let cut = read(br"{\rtf1 All of it.\par {\b And so");
     assert_eq!(cut.text, "All of it.\n\nAnd so");
