@@ -297,12 +297,12 @@ impl<'s> Story<'s> {
             style.is_some_and(|style| self.styles.is_hidden(family, &style))
         };
         match tag.name() {
-            "meta" | "page-sequence" | "settings" | "scripts" | "font-face-decls" | "styles" | "automatic-styles"
-            | "master-styles" | "forms" | "tracked-changes" | "table-of-content"
-            | "illustration-index" | "table-index" | "object-index" | "user-index"
-            | "alphabetical-index" | "note-citation" | "page-number" | "page-count"
-            | "ruby-text" | "event-listeners" | "binary-data" | "script" | "animations"
-            | "named-expressions" | "desc" => true,
+            "meta" | "page-sequence" | "settings" | "scripts" | "font-face-decls" | "styles"
+            | "automatic-styles" | "master-styles" | "forms" | "tracked-changes"
+            | "table-of-content" | "illustration-index" | "table-index" | "object-index"
+            | "user-index" | "alphabetical-index" | "note-citation" | "page-number"
+            | "page-count" | "ruby-text" | "event-listeners" | "binary-data" | "script"
+            | "animations" | "named-expressions" | "desc" => true,
             "section" => {
                 tag.attr("display").is_some_and(|shown| shown == "none") || hidden(Family::Section)
             }

@@ -176,7 +176,9 @@ fn an_encrypted_package_says_so() {
         ("content.xml", "\u{1}\u{2}"),
         ("META-INF/manifest.xml", manifest),
     ] {
-        writer.start_file(name, SimpleFileOptions::default()).unwrap();
+        writer
+            .start_file(name, SimpleFileOptions::default())
+            .unwrap();
         writer.write_all(text.as_bytes()).unwrap();
     }
     let bytes = writer.finish().unwrap().into_inner();

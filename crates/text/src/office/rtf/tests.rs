@@ -103,7 +103,7 @@ fn boxes_and_comments_follow_the_paragraph_they_stand_in() {
 #[test]
 fn a_table_in_a_note_is_part_of_the_note() {
     let rtf = r"{\rtf1 a{\footnote\pard\intbl\itap2 x\nestcell y\nestcell{\*\nesttableprops\trowd\nestrow}\pard\intbl z\cell\row\pard end}b\par}";
-    assert_eq!(text(rtf), "ab\n\nx y z\n\nend");
+    assert_eq!(text(rtf), "ab\n\nx\ty\n\nz\n\nend");
 }
 
 #[test]
