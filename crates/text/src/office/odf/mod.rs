@@ -74,7 +74,7 @@ static FLAT_TEXT: Format = Format {
     magic: &[],
     marks: Some(|head| is_flat(head, "text")),
     extensions: &["fodt"],
-    parser: Parser::Text(read_flat),
+    parser: Parser::Text(|_, text| Ok(read_flat(&text))),
 };
 
 static FLAT_SLIDES: Format = Format {
@@ -83,7 +83,7 @@ static FLAT_SLIDES: Format = Format {
     magic: &[],
     marks: Some(|head| is_flat(head, "presentation") || is_flat(head, "graphics")),
     extensions: &["fodp", "fodg"],
-    parser: Parser::Text(read_flat),
+    parser: Parser::Text(|_, text| Ok(read_flat(&text))),
 };
 
 pub(crate) static FORMATS: [&Format; 5] = [&TEXT, &SLIDES, &DRAWING, &FLAT_TEXT, &FLAT_SLIDES];
@@ -113,9 +113,9 @@ fn read(input: &Input<'_>) -> Result<Document, Failure> {
     let Some(content) = package.xml("content.xml")? else {
         return Err(package.malformed("it holds no document"));
     };
-    let styled = package.xml("styles.xml")?.unwrap_or_default();
+    let defined = package.xml("styles.xml")?.unwrap_or_default();
     let mut styles = Styles::default();
-    styles.add(&styled);
+    styles.add(&defined);
     styles.add(&content);
     let objects = objects(&mut package, &styles)?;
     let mut xml = Xml::new(&content);
@@ -123,23 +123,23 @@ fn read(input: &Input<'_>) -> Result<Document, Failure> {
     story.read(&mut xml);
     package.note_damage("content.xml", &xml);
     if !story.has_pages() {
-        add_margins(&styled, &styles, &mut story);
+        add_margins(&defined, &styles, &mut story);
     }
     let meta = package.xml("meta.xml")?.unwrap_or_default();
     let document = finished(story, &meta);
     ended(&mut package, document)
 }
 
-fn read_flat(_: &Input<'_>, text: String) -> Result<Document, Failure> {
+fn read_flat(text: &str) -> Document {
     let mut styles = Styles::default();
-    styles.add(&text);
-    let mut xml = Xml::new(&text);
+    styles.add(text);
+    let mut xml = Xml::new(text);
     let mut story = Story::new(&styles, HashMap::new());
     story.read(&mut xml);
     if !story.has_pages() {
-        add_margins(&text, &styles, &mut story);
+        add_margins(text, &styles, &mut story);
     }
-    let meta = between(&text, "<office:meta", "</office:meta>").unwrap_or_default();
+    let meta = between(text, "<office:meta", "</office:meta>").unwrap_or_default();
     let mut document = finished(story, meta);
     if let Some(damage) = xml.damage() {
         let fact = format!("it is damaged: {damage}");
@@ -147,7 +147,7 @@ fn read_flat(_: &Input<'_>, text: String) -> Result<Document, Failure> {
             .warnings
             .push(Warning::new(WarningKind::Lost, fact));
     }
-    Ok(document)
+    document
 }
 
 fn between<'a>(text: &'a str, from: &str, to: &str) -> Option<&'a str> {

@@ -14,7 +14,7 @@ use crate::office::{
 pub(super) fn read(story: &mut Story<'_>, xml: &mut Xml<'_>) {
     story.turn_page();
     let mut shapes: Vec<Shape> = Vec::new();
-    let mut notes: Vec<Node> = Vec::new();
+    let mut speech: Vec<Node> = Vec::new();
     let mut in_notes = false;
     while let Some(token) = xml.next() {
         match token {
@@ -36,7 +36,7 @@ pub(super) fn read(story: &mut Story<'_>, xml: &mut Xml<'_>) {
                     let nodes = story.nodes(xml);
                     story.kind = None;
                     if in_notes {
-                        notes.extend(nodes.into_iter().map(Node::into_prose));
+                        speech.extend(nodes.into_iter().map(Node::into_prose));
                     } else if !nodes.is_empty() {
                         shapes.push(Shape { role, place, nodes });
                     }
@@ -58,7 +58,7 @@ pub(super) fn read(story: &mut Story<'_>, xml: &mut Xml<'_>) {
             nodes
         });
     }
-    story.add(notes);
+    story.add(speech);
 }
 
 /// What stands on every slide.

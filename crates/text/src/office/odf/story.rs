@@ -52,6 +52,7 @@ pub(super) struct Story<'s> {
     /// Text of the first paragraph that has the style of a title.
     pub(super) title: Option<String>,
     pages: u32,
+    in_page: bool,
 }
 
 /// What happens when a paragraph ends.
@@ -101,6 +102,7 @@ impl<'s> Story<'s> {
             kind: None,
             title: None,
             pages: 0,
+            in_page: false,
         }
     }
 
@@ -201,8 +203,15 @@ impl<'s> Story<'s> {
             return false;
         }
         match tag.name() {
+            // No page stands on a page.
+            "page" if self.in_page => {
+                xml.skip();
+                return false;
+            }
             "page" => {
+                self.in_page = true;
                 pages::read(self, xml);
+                self.in_page = false;
                 return false;
             }
             "p" | "h" => self.begin(tag),
@@ -288,12 +297,12 @@ impl<'s> Story<'s> {
             style.is_some_and(|style| self.styles.is_hidden(family, &style))
         };
         match tag.name() {
-            "meta" | "settings" | "scripts" | "font-face-decls" | "styles" | "automatic-styles"
-            | "master-styles" | "forms" | "tracked-changes" | "table-of-content"
-            | "illustration-index" | "table-index" | "object-index" | "user-index"
-            | "alphabetical-index" | "note-citation" | "page-number" | "page-count"
-            | "ruby-text" | "event-listeners" | "binary-data" | "script" | "animations"
-            | "named-expressions" | "desc" => true,
+            "meta" | "page-sequence" | "settings" | "scripts" | "font-face-decls" | "styles"
+            | "automatic-styles" | "master-styles" | "forms" | "tracked-changes"
+            | "table-of-content" | "illustration-index" | "table-index" | "object-index"
+            | "user-index" | "alphabetical-index" | "note-citation" | "page-number"
+            | "page-count" | "ruby-text" | "event-listeners" | "binary-data" | "script"
+            | "animations" | "named-expressions" | "desc" => true,
             "section" => {
                 tag.attr("display").is_some_and(|shown| shown == "none") || hidden(Family::Section)
             }
@@ -308,7 +317,7 @@ impl<'s> Story<'s> {
             "p" | "h" => self.end(),
             "list" => {
                 if let Some(list) = self.lists.pop() {
-                    self.leave(list);
+                    self.leave(&list);
                 }
             }
             "frame" | "custom-shape" | "rect" | "ellipse" | "g" => {
@@ -341,7 +350,7 @@ impl<'s> Story<'s> {
             None => BlockKind::Paragraph,
         };
         let number = match self.take_item() {
-            Some(number) => number,
+            Some(number) => Some(number),
             None if is_heading && !tag.is_on("is-list-header") => {
                 self.number_of_heading(&style, outline.unwrap_or(1) - 1)
             }
@@ -371,14 +380,16 @@ impl<'s> Story<'s> {
         self.body.end();
     }
 
-    /// Counts the list item whose first paragraph begins; nothing where none does.
-    fn take_item(&mut self) -> Option<Option<String>> {
+    /// Counts the list item whose first paragraph begins; nothing where none does. The number may be
+    /// empty.
+    fn take_item(&mut self) -> Option<String> {
         let at = self.lists.len().checked_sub(1)?;
         let list = self.lists.last_mut()?;
         let item = list.item.take()?;
         let scheme = self.styles.scheme(&list.style)?;
         // A list within a list counts on in those above.
-        Some(scheme.next(&mut list.counts, at, item.start))
+        let number = scheme.next(&mut list.counts, at, item.start);
+        Some(number.unwrap_or_default())
     }
 
     fn number_of_heading(&mut self, style: &str, at: usize) -> Option<String> {
@@ -412,7 +423,7 @@ impl<'s> Story<'s> {
     }
 
     /// Keeps how far a list was counted.
-    fn leave(&mut self, list: List) {
+    fn leave(&mut self, list: &List) {
         match self.lists.last_mut() {
             // Deeper levels go on in the next list that stands in the same item.
             Some(above) if above.style == list.style => above.counts = list.counts,

@@ -1,6 +1,9 @@
 //! `OpenDocument` as programs write it, as single flat files.
 
-use rag_core::{BlockKind, Document};
+use std::io::{Cursor, Write as _};
+
+use rag_core::{BlockKind, Code, Document};
+use zip::{ZipWriter, write::SimpleFileOptions};
 
 use crate::Reader;
 
@@ -155,4 +158,30 @@ fn what_stands_before_the_damage_is_read() {
     assert_eq!(document.text, "All of it");
     let deep = format!("{}x", "<text:p><text:note><text:note-body>".repeat(20_000));
     assert!(text(&deep).text.len() < 10);
+}
+
+#[test]
+fn pages_in_pages_are_not_read() {
+    let body = "<draw:page><draw:frame>".repeat(20_000);
+    assert_eq!(read("presentation", "", &body).text, "");
+}
+
+#[test]
+fn an_encrypted_package_says_so() {
+    let manifest = "<manifest:file-entry manifest:full-path='content.xml'>\
+        <manifest:encryption-data/></manifest:file-entry>";
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, text) in [
+        ("mimetype", "application/vnd.oasis.opendocument.text"),
+        ("content.xml", "\u{1}\u{2}"),
+        ("META-INF/manifest.xml", manifest),
+    ] {
+        writer
+            .start_file(name, SimpleFileOptions::default())
+            .unwrap();
+        writer.write_all(text.as_bytes()).unwrap();
+    }
+    let bytes = writer.finish().unwrap().into_inner();
+    let error = Reader::new().read("a.odt", &bytes).unwrap_err();
+    assert_eq!(error.code, Code::Encrypted);
 }

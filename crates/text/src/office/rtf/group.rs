@@ -29,8 +29,13 @@ pub(super) enum Destination {
 }
 
 impl Destination {
-    /// Of a control word that begins one. `outer` is where the text went so far.
-    pub(super) fn of(word: &str, outer: Self) -> Option<Self> {
+    /// Whether a group of that word goes where the text around it goes, though it is starred.
+    pub(super) fn goes_on_in(word: &str) -> bool {
+        matches!(word, "nesttableprops" | "moMath" | "moMathPara" | "shppict")
+    }
+
+    /// Of a control word that begins one.
+    pub(super) fn of(word: &str) -> Option<Self> {
         Some(match word {
             "fonttbl" => Self::Fonts,
             "stylesheet" => Self::Styles,
@@ -48,8 +53,6 @@ impl Destination {
             | "footerf" => Self::Margin,
             // Of a text in two forms the second one counts, of a shape the text in it.
             "info" | "upr" | "shpinst" | "do" => Self::Muted,
-            // Starred, but nothing that may be passed over.
-            "nesttableprops" | "moMath" | "moMathPara" | "shppict" => outer,
             "pict" | "objdata" | "colortbl" | "filetbl" | "revtbl" | "listtable"
             | "listoverridetable" | "nonshppict" | "shprslt" | "nonesttables" | "ftnsep"
             | "ftnsepc" | "ftncn" | "aftnsep" | "aftnsepc" | "aftncn" | "xe" | "tc" | "tcn"
@@ -95,6 +98,8 @@ pub(super) struct Paragraph {
     pub(super) outline: Option<u8>,
     pub(super) style: i32,
     pub(super) is_listed: bool,
+    /// Its first line begins further out than the others.
+    pub(super) is_hanging: bool,
     pub(super) in_table: bool,
     /// Tables around it, where it says that there are more than one.
     pub(super) nesting: usize,

@@ -51,10 +51,14 @@ fn read(input: &Input<'_>) -> Result<Document, Failure> {
     }
     let mut reading = Reading::default();
     let mut tokens = Tokens::new(bytes.trim_ascii_start());
+    let mut ended_too_soon = false;
     while let Some(token) = tokens.next() {
         reading.take(token);
-        if reading.is_over() && !goes_on(tokens.rest()) {
-            break;
+        if reading.is_over() && !ended_too_soon {
+            ended_too_soon = goes_on(tokens.rest());
+            if !ended_too_soon {
+                break;
+            }
         }
     }
     Ok(reading.finish())

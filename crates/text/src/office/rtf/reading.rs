@@ -234,7 +234,9 @@ impl Reading {
                     story.open_link(target);
                 }
             }
+            // Of two forms the second one counts.
             Destination::Author => self.author.clear(),
+            Destination::Title => self.title.clear(),
             _ if destination.is_apart() => {
                 self.stories.push(Story::aside());
                 self.group.paragraph = Paragraph::default();
@@ -275,8 +277,11 @@ impl Reading {
     }
 
     fn word(&mut self, word: &str, number: Option<i32>, is_starred: bool) {
-        if let Some(destination) = Destination::of(word, self.group.destination) {
+        if let Some(destination) = Destination::of(word) {
             self.enter(destination);
+            return;
+        }
+        if Destination::goes_on_in(word) {
             return;
         }
         if word == "ud" && self.group.destination == Destination::Muted {
@@ -365,6 +370,7 @@ impl Reading {
             "s" => paragraph.style = number.unwrap_or(0),
             "outlinelevel" => paragraph.outline = level,
             "ls" => paragraph.is_listed = number.is_some_and(|n| n > 0),
+            "fi" => paragraph.is_hanging = number.is_some_and(|n| n < 0),
             "intbl" => paragraph.in_table = number != Some(0),
             "itap" => {
                 paragraph.nesting = number.and_then(|n| usize::try_from(n).ok()).unwrap_or(0);

@@ -96,7 +96,14 @@ impl Story {
             .outline
             .or(look.outline)
             .filter(|level| *level < 9);
-        let is_listed = paragraph.is_listed || !label.trim().is_empty();
+        let starts_item = || {
+            self.body
+                .open_words()
+                .is_some_and(|words| starts_item(&words))
+        };
+        let is_listed = paragraph.is_listed
+            || !label.trim().is_empty()
+            || (paragraph.is_hanging && starts_item());
         let kind = match outline {
             Some(level) => BlockKind::Heading((level + 1).min(6)),
             None if look.is_title => BlockKind::Heading(1),
@@ -204,4 +211,14 @@ impl Story {
         }
         self.body.close_table();
     }
+}
+
+/// Whether a paragraph begins as items do whose signs and numbers are text.
+fn starts_item(words: &str) -> bool {
+    let first = words.split(' ').next().unwrap_or_default();
+    let number = first.trim_start_matches('(').trim_end_matches(['.', ')']);
+    let is_number = first.len() > number.len()
+        && (1..=4).contains(&number.len())
+        && number.bytes().all(|b| b.is_ascii_alphanumeric());
+    is_number || matches!(first, "•" | "–" | "-" | "*" | "◦" | "▪" | "·")
 }

@@ -42,7 +42,7 @@ fn characters_by_number_stand_before_their_substitutes() {
 
 #[test]
 fn what_is_not_text_is_left_out() {
-    let rtf = r"{\rtf1{\stylesheet{\s1 heading 1;}}{\*\themedata 504b}{\info{\title{\upr{?}{\*\ud Storms}}}{\author A}{\creatim\yr2026\mo11\dy21\hr9}}{\pict\pngblip 89504e}{\*\unknown{\field x}}Seen \v hidden\v0 {\deleted gone }and{\xe index} \bin3 }}}read{\*\ud no}.\par{\header Skerry Line\par}{\footer {\field{\*\fldinst PAGE}{\fldrslt 3}}\par}}";
+    let rtf = r"{\rtf1{\stylesheet{\s1 heading 1;}}{\*\themedata 504b}{\info{\upr{\title ?}{\*\ud{\title Storms}}}{\author A}{\creatim\yr2026\mo11\dy21\hr9}}{\pict\pngblip 89504e}{\*\unknown{\field x}}Seen \v hidden\v0 {\deleted gone }and{\xe index} \bin3 }}}read{\*\ud no}.\par{\header Skerry Line\par}{\footer {\field{\*\fldinst PAGE}{\fldrslt 3}}\par}}";
     let document = read(rtf.as_bytes());
     assert_eq!(document.text, "Seen and read.\n\nSkerry Line");
     assert_eq!(document.title.as_deref(), Some("Storms"));
@@ -53,7 +53,7 @@ fn what_is_not_text_is_left_out() {
 fn headings_and_items_are_known_by_level_style_and_label() {
     let rtf = r"{\rtf1\ansi{\stylesheet{\s0 Normal;}{\s3\sbasedon0 heading 2;}{\s4\sbasedon3 Chapter;}{\s5 toc 1;}{\s6 Title;}}
         {\pard\s6 Averill\par}{\pard\s5 Storms\tab 3\par}{\pard\s3{\listtext 1.1\tab}Storms\par}{\pard\s4 Tides\par}
-        {\pard\outlinelevel0 Top\par}{\pard\ls1{\listtext\bullet\tab}one\par}{\pntext 2.\tab}two\par\pard three\line four\par}";
+        {\pard\outlinelevel0 Top\par}{\pard\ls1{\listtext\bullet\tab}one\par}{\pntext 2.\tab}two\par\pard three\line four\par\pard\fi-360\bullet\tab five\par}";
     let document = read(rtf.as_bytes());
     let expected = [
         (BlockKind::Heading(1), "Averill"),
@@ -63,6 +63,7 @@ fn headings_and_items_are_known_by_level_style_and_label() {
         (BlockKind::ListItem, "one"),
         (BlockKind::ListItem, "2. two"),
         (BlockKind::Paragraph, "three\nfour"),
+        (BlockKind::ListItem, "• five"),
     ];
     assert_eq!(blocks(&document), expected);
     assert_eq!(document.title.as_deref(), Some("Averill"));
@@ -97,6 +98,12 @@ fn results_of_fields_are_read_and_point_somewhere() {
 fn boxes_and_comments_follow_the_paragraph_they_stand_in() {
     let rtf = r"{\rtf1 Out{\shp{\*\shpinst\shpleft0{\sp{\sn a}{\sv b}}{\shptxt\pard In.\par}}{\shprslt In.}}side{\*\atnid X}{\*\atnauthor Dahl}{\*\annotation{\*\atndate 1}Check.}.\par}";
     assert_eq!(text(rtf), "Outside.\n\nIn.\n\nDahl: Check.");
+}
+
+#[test]
+fn a_table_in_a_note_is_part_of_the_note() {
+    let rtf = r"{\rtf1 a{\footnote\pard\intbl\itap2 x\nestcell y\nestcell{\*\nesttableprops\trowd\nestrow}\pard\intbl z\cell\row\pard end}b\par}";
+    assert_eq!(text(rtf), "ab\n\nx\ty\n\nz\n\nend");
 }
 
 #[test]
