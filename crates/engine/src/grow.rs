@@ -13,6 +13,31 @@ const REACH: u32 = 3;
 /// out there.
 const WIDEST_GAP: usize = 4;
 
+/// What a neighbour that was found as well adds to a hit, as a share of its own score, by distance.
+const SPEAKS_FOR: [f32; 2] = [0.25, 0.1];
+
+/// Lets hits that stand beside each other speak for each other: a section of which several chunks were
+/// found is better than one of which only one was. `hits` are best first before and after.
+pub(crate) fn lift(mut hits: Vec<Hit>) -> Vec<Hit> {
+    let scores: HashMap<(SourceKey, u32), f32> = hits
+        .iter()
+        .map(|hit| ((hit.source.key.clone(), hit.chunk.ordinal), hit.score))
+        .collect();
+    for hit in &mut hits {
+        let mut key = (hit.source.key.clone(), 0);
+        for (distance, share) in (1..).zip(SPEAKS_FOR) {
+            let at = hit.chunk.ordinal;
+            for ordinal in [at.checked_sub(distance), at.checked_add(distance)] {
+                let Some(ordinal) = ordinal else { continue };
+                key.1 = ordinal;
+                hit.score += share * scores.get(&key).copied().unwrap_or(0.0);
+            }
+        }
+    }
+    hits.sort_by(|a, b| b.score.total_cmp(&a.score));
+    hits
+}
+
 /// The best `limit` of `hits`, which are best first, each with as many neighbours as `tokens` (of the
 /// embedder) allow.
 ///

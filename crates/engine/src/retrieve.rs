@@ -73,7 +73,7 @@ pub(crate) fn search(
             }
         }
     };
-    let mut hits = repeats::demote(fuse(words, vector, weights));
+    let mut hits = repeats::demote(grow::lift(fuse(words, vector, weights)));
     if let (Mode::Rerank, Some(reranker)) = (query.mode, models.reranker) {
         hits = rerank::rerank(&query.text, hits, reranker)?;
     }
