@@ -140,13 +140,16 @@ fn grow<'a>(chunk: &Chunk, at: impl Fn(u32) -> Option<&'a Chunk>, tokens: usize)
     whole
 }
 
-/// Whether `one` and `next`, which follows it, may be joined: of one section and part, with nothing left
-/// out between them, within the budget.
+/// Whether `one` and `next`, which follows it, may be joined: of one page, part and section (the first
+/// chunk of a section holds its heading, which the next ones have in their path), with nothing left out
+/// between them, within the budget.
 fn fits(one: &Chunk, next: &Chunk, whole: &Chunk, added: &Chunk, tokens: usize) -> bool {
     let gap = next.span.start.checked_sub(one.span.end);
     gap.is_some_and(|gap| gap <= WIDEST_GAP)
         && one.part == next.part
-        && (one.heading == next.heading || next.heading.starts_with(&one.heading))
+        && one.page_end == next.page
+        && next.heading.starts_with(&one.heading)
+        && next.heading.len() <= one.heading.len() + 1
         && (whole.tokens as usize + added.tokens as usize) <= tokens
 }
 
@@ -248,15 +251,24 @@ mod tests {
     }
 
     #[test]
+    fn pages_stay_apart() {
+        let [mut one, mut next] = [0, 1].map(|at| chunks()[at].clone());
+        (one.page, one.page_end, next.page) = (Some(1), Some(1), Some(1));
+        assert!(fits(&one, &next, &one, &next, 99));
+        next.page = Some(2);
+        assert!(!fits(&one, &next, &one, &next, 99));
+    }
+
+    #[test]
     fn sections_stay_apart() {
-        let mut next = chunks()[1].clone();
-        next.heading = vec!["Other".into()];
-        let mut one = chunks()[0].clone();
-        assert!(
-            fits(&one, &next, &one, &next, 99),
-            "a section below goes on"
-        );
-        one.heading = vec!["Own".into()];
+        let [mut one, mut next] = [0, 1].map(|at| chunks()[at].clone());
+        next.heading = vec!["Own".into()];
+        // The first chunk of a section holds the heading that the next ones have in their path.
+        assert!(fits(&one, &next, &one, &next, 99));
+        next.heading.push("Below".into());
+        assert!(!fits(&one, &next, &one, &next, 99));
+        one.heading = vec!["Other".into()];
+        next.heading = vec!["Own".into()];
         assert!(!fits(&one, &next, &one, &next, 99));
     }
 }
