@@ -9,6 +9,7 @@ use rag_core::{Code, Error, Result};
 use serde_json::Value;
 
 use crate::catalogue::{Kind, PooledBy, Role};
+use crate::gguf::Gguf;
 
 /// The first bytes of a GGUF file (ggml's docs/gguf.md).
 const GGUF: &[u8; 4] = b"GGUF";
@@ -29,6 +30,8 @@ pub(crate) struct Found {
 pub(crate) struct Recipe {
     pub(crate) context: Option<usize>,
     pub(crate) dimensions: Option<usize>,
+    /// Vectors may be cut to this length or more.
+    pub(crate) shortest: Option<usize>,
     pub(crate) pooling: Option<PooledBy>,
     pub(crate) query_prompt: String,
     pub(crate) passage_prompt: String,
@@ -66,8 +69,9 @@ fn gguf(path: &Path) -> Result<Found> {
             ));
         }
     }
+    let (kind, recipe) = use_of_gguf(path);
     Ok(Found {
-        kind: Kind::Generator,
+        kind,
         dir: path.parent().unwrap_or(path).to_owned(),
         stem: path
             .file_stem()
@@ -75,8 +79,41 @@ fn gguf(path: &Path) -> Result<Found> {
             .to_string_lossy()
             .into_owned(),
         files: vec![(Role::Weights, path.to_owned())],
-        recipe: Recipe::default(),
+        recipe,
     })
+}
+
+/// What a GGUF file is for: it writes, unless it says how it pools (`enum llama_pooling_type` in
+/// llama.h: 3 is the last token, 4 a ranking). A file that can't be read is refused when it is run.
+fn use_of_gguf(path: &Path) -> (Kind, Recipe) {
+    let writes = (Kind::Generator, Recipe::default());
+    let Ok(gguf) = Gguf::open(path) else {
+        return writes;
+    };
+    let number = |key: &str| {
+        let architecture = gguf.text("general.architecture").unwrap_or_default();
+        gguf.number(&format!("{architecture}.{key}"))
+    };
+    let context = number("context_length");
+    match number("pooling_type") {
+        Some(3) => {
+            let recipe = Recipe {
+                context,
+                dimensions: number("embedding_length"),
+                pooling: Some(PooledBy::LastToken),
+                ..Recipe::default()
+            };
+            (Kind::Embedder, recipe)
+        }
+        Some(4) => {
+            let recipe = Recipe {
+                context,
+                ..Recipe::default()
+            };
+            (Kind::Reranker, recipe)
+        }
+        _ => writes,
+    }
 }
 
 fn folder(dir: &Path) -> Result<Found> {
@@ -146,6 +183,8 @@ fn recipe(dir: &Path, config: &Value) -> Result<Recipe> {
         context: number(&bert["max_seq_length"])
             .or_else(|| number(&config["max_position_embeddings"])),
         dimensions: number(&config["hidden_size"]),
+        // Folders don't say it; a model of the catalogue is known by its weights.
+        shortest: None,
         pooling: modes
             .into_iter()
             .find(|(key, _)| on(key))
@@ -195,6 +234,7 @@ fn no_model(dir: &Path, why: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::TinyModel;
 
     fn write(dir: &Path, name: &str, content: &str) {
         let path = dir.join(name);
@@ -230,6 +270,24 @@ mod tests {
     }
 
     #[test]
+    fn a_gguf_file_that_pools_is_no_generator() {
+        use candle_core::quantized::gguf_file::Value;
+        let pooling = |kind| TinyModel::new("qwen3").with("qwen3.pooling_type", Value::U32(kind));
+        let (_folder, path) = pooling(3).file();
+        let found = look(&path).unwrap();
+        assert_eq!(found.kind, Kind::Embedder);
+        assert_eq!(found.recipe.pooling, Some(PooledBy::LastToken));
+        assert_eq!(
+            (found.recipe.dimensions, found.recipe.context),
+            (Some(32), Some(512))
+        );
+        let (_folder, path) = pooling(4).file();
+        assert_eq!(look(&path).unwrap().kind, Kind::Reranker);
+        let (_folder, path) = TinyModel::new("qwen3").file();
+        assert_eq!(look(&path).unwrap().kind, Kind::Generator);
+    }
+
+    #[test]
     fn a_folder_says_how_it_wants_to_be_pooled_and_prompted() {
         let dir = tempfile::tempdir().unwrap();
         embedder(dir.path(), "BertModel");
@@ -251,6 +309,7 @@ mod tests {
         let expected = Recipe {
             context: Some(256),
             dimensions: Some(512),
+            shortest: None,
             pooling: Some(PooledBy::Cls),
             query_prompt: "query: ".to_owned(),
             passage_prompt: "passage: ".to_owned(),
