@@ -46,7 +46,7 @@ impl Judge {
         let (yes, no) = (token("yes")? as usize, token("no")? as usize);
         let decoder = Decoder::load(&mut gguf, device)?;
         let (yes, no) = if decoder.classifies() {
-            (0, 1)
+            classes(&gguf)
         } else {
             (yes, no)
         };
@@ -101,5 +101,19 @@ impl Judge {
                 Ok(scores[self.yes] - scores[self.no])
             })
             .collect()
+    }
+}
+
+/// Where "yes" and "no" stand among the classes of a file that has some. Without names, "yes" comes
+/// first, as llama.cpp's converter writes them.
+fn classes(gguf: &Gguf) -> (usize, usize) {
+    let labels = gguf
+        .array("qwen3.classifier.output_labels")
+        .unwrap_or_default();
+    let first = labels.first().and_then(|label| label.to_string().ok());
+    if first.is_some_and(|label| label == "no") {
+        (1, 0)
+    } else {
+        (0, 1)
     }
 }

@@ -1,4 +1,5 @@
-"""Makes `reference.json`: what transformers gives for the tiny models of this crate's tests.
+"""Makes `reference.json`: what transformers gives for the tiny models of this crate's tests; and
+`two_tensors.bin`, as torch saves it.
 
     python3 -m venv /tmp/venv && /tmp/venv/bin/pip install torch transformers tokenizers
     /tmp/venv/bin/python crates/model/tests/reference.py
@@ -266,6 +267,8 @@ def qwen3():
     return out
 
 
+torch.save({"x": torch.tensor([[1.0, 2.0], [3.0, 4.0]]), "half": torch.tensor([0.5], dtype=torch.float16)},
+           HERE / "two_tensors.bin")
 with torch.no_grad():
     reference = {"xlm_roberta": xlm_roberta(), "bert": bert(), "modernbert": modernbert(), "qwen3": qwen3()}
 with open(HERE / "reference.json", "w", encoding="utf-8") as file:

@@ -69,11 +69,7 @@ impl Tensors {
     pub(crate) fn open(path: &Path, model: &str, device: &Device) -> Result<Self> {
         let archive = path.extension().is_some_and(|e| e == "bin" || e == "pt");
         let source = if archive {
-            let tensors = PthTensors::new(path, None).map_err(|error| match File::open(path) {
-                Err(source) => unread(path, source),
-                Ok(_) => malformed(path, "PyTorch", error),
-            })?;
-            Source::PyTorch(tensors)
+            Source::PyTorch(archive_of(path)?)
         } else {
             let (file, held) = safetensors(path)?;
             Source::Safetensors { file, held }
@@ -216,6 +212,19 @@ impl Held {
     }
 }
 
+/// Opens a `PyTorch` archive. What candle reads of a damaged one can end in a panic.
+fn archive_of(path: &Path) -> Result<PthTensors> {
+    File::open(path).map_err(|source| unread(path, source))?;
+    let opened = std::panic::catch_unwind(|| PthTensors::new(path, None));
+    let error = match opened {
+        Ok(Ok(tensors)) if !tensors.tensor_infos().is_empty() => return Ok(tensors),
+        Ok(Ok(_)) => candle_core::Error::Msg("it holds no tensors".to_owned()),
+        Ok(Err(error)) => error,
+        Err(_) => candle_core::Error::Msg("its list of tensors is damaged".to_owned()),
+    };
+    Err(malformed(path, "PyTorch", error))
+}
+
 /// Opens a safetensors file and checks that every tensor lies inside it.
 fn safetensors(path: &Path) -> Result<(File, HashMap<String, Held>)> {
     let read = |source| unread(path, source);
@@ -342,6 +351,29 @@ mod tests {
             [0.0; 2]
         );
         assert!(tensors.get("ids").is_err());
+    }
+
+    #[test]
+    fn an_archive_that_is_none_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pytorch_model.bin");
+        assert!(matches!(refusal(&path), Fault::Read { .. }));
+        std::fs::write(&path, "PK\x03\x04 and nothing more").unwrap();
+        assert!(matches!(refusal(&path), Fault::Format { .. }));
+    }
+
+    #[test]
+    fn an_archive_holds_what_was_saved() {
+        // torch.save of {"x": tensor([[1., 2.], [3., 4.]]), "half": tensor([0.5], dtype=float16)}
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pytorch_model.bin");
+        std::fs::write(&path, include_bytes!("../../tests/two_tensors.bin")).unwrap();
+        let tensors = Tensors::open(&path, "tiny", &Device::Cpu).unwrap();
+        let x: Vec<Vec<f32>> = tensors.get("x").unwrap().to_vec2().unwrap();
+        assert_eq!(x, [[1.0, 2.0], [3.0, 4.0]]);
+        let half: Vec<f32> = tensors.get("half").unwrap().to_vec1().unwrap();
+        assert_eq!(half, [0.5]);
+        assert!(tensors.get("y").is_err());
     }
 
     #[test]

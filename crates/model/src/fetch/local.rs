@@ -14,6 +14,10 @@ use crate::gguf::Gguf;
 /// The first bytes of a GGUF file (ggml's docs/gguf.md).
 const GGUF: &[u8; 4] = b"GGUF";
 
+/// What Qwen3-Embedding wants before a question.
+const QWEN3_PROMPT: &str =
+    "Instruct: Given a web search query, retrieve relevant passages that answer the query\nQuery:";
+
 /// What a path holds. Files are absolute.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Found {
@@ -37,8 +41,8 @@ pub(crate) struct Recipe {
     pub(crate) passage_prompt: String,
 }
 
-/// Looks at a `.gguf` file, or at a folder with `model.safetensors`, `tokenizer.json` and
-/// `config.json`.
+/// Looks at a `.gguf` file, or at a folder with `model.safetensors` (or `pytorch_model.bin`),
+/// `tokenizer.json` and `config.json`.
 ///
 /// # Errors
 /// `Io` where nothing is there; `ModelInvalid` where it is no model.
@@ -97,12 +101,22 @@ fn use_of_gguf(path: &Path) -> (Kind, Recipe) {
     let context = number("context_length");
     match number("pooling_type") {
         Some(3) => {
-            let recipe = Recipe {
+            let mut recipe = Recipe {
                 context,
                 dimensions: number("embedding_length"),
                 pooling: Some(PooledBy::LastToken),
                 ..Recipe::default()
             };
+            let name = gguf.text("general.name").unwrap_or_default();
+            if name
+                .to_lowercase()
+                .replace('-', " ")
+                .starts_with("qwen3 embedding")
+            {
+                // All sizes are used alike (their model cards).
+                QWEN3_PROMPT.clone_into(&mut recipe.query_prompt);
+                recipe.shortest = Some(32);
+            }
             (Kind::Embedder, recipe)
         }
         Some(4) => {
@@ -117,8 +131,13 @@ fn use_of_gguf(path: &Path) -> (Kind, Recipe) {
 }
 
 fn folder(dir: &Path) -> Result<Found> {
+    let weights = ["model.safetensors", "pytorch_model.bin"];
+    let weights = weights
+        .into_iter()
+        .find(|name| dir.join(name).is_file())
+        .unwrap_or(weights[0]);
     let wanted = [
-        (Role::Weights, "model.safetensors"),
+        (Role::Weights, weights),
         (Role::Tokenizer, "tokenizer.json"),
         (Role::Config, "config.json"),
     ];
@@ -181,7 +200,7 @@ fn recipe(dir: &Path, config: &Value) -> Result<Recipe> {
     };
     Ok(Recipe {
         context: number(&bert["max_seq_length"])
-            .or_else(|| number(&config["max_position_embeddings"])),
+            .or_else(|| number(&config["max_position_embeddings"])?.checked_sub(skipped(config))),
         dimensions: number(&config["hidden_size"]),
         // Folders don't say it; a model of the catalogue is known by its weights.
         shortest: None,
@@ -192,6 +211,15 @@ fn recipe(dir: &Path, config: &Value) -> Result<Recipe> {
         query_prompt: prompt(["query", "Query"]),
         passage_prompt: prompt(["passage", "document"]),
     })
+}
+
+/// How many positions of its table a model never uses: `RoBERTa` and its descendants begin behind that
+/// of padding.
+fn skipped(config: &Value) -> usize {
+    match config["model_type"].as_str() {
+        Some("roberta" | "xlm-roberta") => 2,
+        _ => 0,
+    }
 }
 
 fn gguf_files(dir: &Path) -> Result<Vec<PathBuf>> {
@@ -281,6 +309,14 @@ mod tests {
             (found.recipe.dimensions, found.recipe.context),
             (Some(32), Some(512))
         );
+        assert!(found.recipe.query_prompt.is_empty());
+        let named = Value::String("Qwen3 Embedding 4B".into());
+        let (_folder, path) = pooling(3).with("general.name", named).file();
+        let recipe = look(&path).unwrap().recipe;
+        assert_eq!(
+            (recipe.query_prompt.as_str(), recipe.shortest),
+            (QWEN3_PROMPT, Some(32))
+        );
         let (_folder, path) = pooling(4).file();
         assert_eq!(look(&path).unwrap().kind, Kind::Reranker);
         let (_folder, path) = TinyModel::new("qwen3").file();
@@ -315,6 +351,23 @@ mod tests {
             passage_prompt: "passage: ".to_owned(),
         };
         assert_eq!(found.recipe, expected);
+    }
+
+    #[test]
+    fn a_roberta_takes_fewer_tokens_than_its_table_has_rows() {
+        let dir = tempfile::tempdir().unwrap();
+        embedder(dir.path(), "XLMRobertaModel");
+        let config = r#"{"model_type": "xlm-roberta", "max_position_embeddings": 514}"#;
+        write(dir.path(), "config.json", config);
+        let found = look(dir.path()).unwrap();
+        assert_eq!(found.recipe.context, Some(512));
+        fs::rename(
+            dir.path().join("model.safetensors"),
+            dir.path().join("pytorch_model.bin"),
+        )
+        .unwrap();
+        let files = look(dir.path()).unwrap().files;
+        assert!(files[0].1.ends_with("pytorch_model.bin"));
     }
 
     #[test]
