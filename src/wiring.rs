@@ -6,8 +6,8 @@ use std::sync::Arc;
 use rag_core::{Code, Embedder, Error, Extractor, Generator, Result};
 use rag_engine::{Engine, KnowledgeBase, Limits, Settings, WorkerPool};
 use rag_model::{
-    BertEmbedder, Catalogue, Device, EmbedderFiles, EmbedderSizer, EmbedderSpec, GgufGenerator,
-    Kind, Role, Shelf, Support,
+    Catalogue, Device, EmbedderSizer, EmbedderSpec, GgufGenerator, Kind, LocalEmbedder, ModelFiles,
+    Role, Shelf, Support,
 };
 use rag_text::Reader;
 
@@ -78,16 +78,25 @@ pub(crate) fn sizer(config: &Config) -> Result<(String, EmbedderSizer)> {
         Err(error) => return Err(error),
     };
     let (files, spec) = embedder_files(config, &name)?;
-    let sizer = EmbedderSizer::load(&files.tokenizer, &spec)?;
+    let sizer = EmbedderSizer::load(&files, &spec)?;
     Ok((name, sizer))
 }
 
 fn embedder(config: &Config, name: &str) -> Result<Arc<dyn Embedder>> {
     let (files, spec) = embedder_files(config, name)?;
-    Ok(Arc::new(BertEmbedder::load(&files, spec, &Device::best())?))
+    Ok(Arc::new(LocalEmbedder::load(
+        &files,
+        spec,
+        &Device::best(),
+    )?))
 }
 
-fn embedder_files(config: &Config, name: &str) -> Result<(EmbedderFiles, EmbedderSpec)> {
+/// The files of the embedder `NAME`, or `NAME@256` for vectors cut to 256 numbers.
+fn embedder_files(config: &Config, name: &str) -> Result<(ModelFiles, EmbedderSpec)> {
+    let Some((name, length)) = EmbedderSpec::parse_name(name) else {
+        let fact = format!("`{name}` does not give the length of its vectors as a number");
+        return Err(Error::new(Code::Usage, fact).hint("write it as NAME@256"));
+    };
     let model = shelf(config).require(name)?;
     let entry = Catalogue::builtin()?.get(name);
     if let Some(Support::NotYet { why }) = entry.map(|entry| &entry.support) {
@@ -103,31 +112,7 @@ fn embedder_files(config: &Config, name: &str) -> Result<(EmbedderFiles, Embedde
                 .hint("rag models list shows the embedders"),
         );
     }
-    let (Some(pooling), Some(dimensions), Some(max_tokens)) =
-        (model.pooling, model.dimensions, model.context)
-    else {
-        return Err(Error::new(
-            Code::ModelInvalid,
-            format!("the files of `{name}` do not say how it pools, or how long its texts may be"),
-        )
-        .hint("choose an embedder of `rag models list`"));
-    };
-    let files = EmbedderFiles {
-        weights: model.file(Role::Weights)?.to_owned(),
-        tokenizer: model.file(Role::Tokenizer)?.to_owned(),
-        config: model.file(Role::Config)?.to_owned(),
-    };
-    let spec = EmbedderSpec {
-        name: name.to_owned(),
-        fingerprint: model.fingerprint(),
-        pooling,
-        query_prompt: model.query_prompt.clone(),
-        passage_prompt: model.passage_prompt.clone(),
-        max_tokens,
-        dimensions,
-        languages: entry.map_or_else(Vec::new, |entry| entry.languages.clone()),
-    };
-    Ok((files, spec))
+    Ok((ModelFiles::of(&model)?, EmbedderSpec::of(&model, length)?))
 }
 
 /// Tokens of passages that a language model of this many weights is shown. Tiny ones mix up the facts

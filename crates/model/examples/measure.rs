@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use rag_core::{Embedder, Generator, Message, Purpose, Result, Role, Sampling};
-use rag_model::{BertEmbedder, Device, EmbedderFiles, EmbedderSpec, GgufGenerator, PooledBy};
+use rag_model::{Device, EmbedderSpec, GgufGenerator, LocalEmbedder, ModelFiles, PooledBy};
 
 fn main() -> Result<()> {
     let device = Device::best();
@@ -75,7 +75,7 @@ fn user(text: &str) -> Message {
 }
 
 fn measure_embedder(folder: &Path, device: &Device) -> Result<()> {
-    let files = EmbedderFiles {
+    let files = ModelFiles::Encoder {
         weights: folder.join("model.safetensors"),
         tokenizer: folder.join("tokenizer.json"),
         config: folder.join("config.json"),
@@ -88,10 +88,11 @@ fn measure_embedder(folder: &Path, device: &Device) -> Result<()> {
         passage_prompt: String::new(),
         max_tokens: 512,
         dimensions: 384,
+        shortest: None,
         languages: Vec::new(),
     };
     let started = Instant::now();
-    let model = BertEmbedder::load(&files, spec, device)?;
+    let model = LocalEmbedder::load(&files, spec, device)?;
     println!("loaded in {:.2} s", started.elapsed().as_secs_f64());
     for (count, tokens) in [
         (1, 16),

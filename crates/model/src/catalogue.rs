@@ -46,9 +46,11 @@ pub struct Entry {
     pub context: usize,
     /// Length of a vector; embedders only.
     pub dimensions: Option<usize>,
+    /// Vectors may be cut to this length or more, where the model was trained for it; embedders only.
+    pub shortest: Option<usize>,
     /// How token vectors become one; embedders only.
     pub pooling: Option<PooledBy>,
-    /// Put before a question that is embedded.
+    /// Put before a question that is embedded; the instruction of a reranker that takes one.
     #[serde(default)]
     pub query_prompt: String,
     /// Put before a passage that is embedded.
@@ -341,6 +343,10 @@ mod tests {
                         entry.name
                     );
                 }
+                Kind::Embedder | Kind::Reranker if entry.architecture == "qwen3" => {
+                    assert_eq!(roles, [Role::Weights], "{}", entry.name);
+                    assert!(entry.files[0].path.contains(".gguf"), "{}", entry.name);
+                }
                 Kind::Embedder | Kind::Reranker => {
                     assert_eq!(
                         roles,
@@ -348,12 +354,22 @@ mod tests {
                         "{}",
                         entry.name
                     );
-                    assert_eq!(entry.architecture, "bert", "{}", entry.name);
+                    let known = ["bert", "xlm-roberta", "modernbert"];
+                    let architecture = entry.architecture.as_str();
+                    assert!(known.contains(&architecture), "{}", entry.name);
                 }
             }
             if entry.kind == Kind::Embedder {
                 assert!(entry.dimensions.is_some(), "{}", entry.name);
                 assert!(entry.pooling.is_some(), "{}", entry.name);
+                assert!(entry.shortest <= entry.dimensions, "{}", entry.name);
+            } else {
+                assert_eq!(
+                    (entry.dimensions, entry.pooling),
+                    (None, None),
+                    "{}",
+                    entry.name
+                );
             }
             assert!(entry.memory > entry.size && entry.memory_on_cpu >= entry.memory);
         }

@@ -1,42 +1,33 @@
-//! A sentence-transformers model as an [`Embedder`]: text in, unit vectors out.
+//! A model as an [`Embedder`]: text in, unit vectors out.
 //!
 //! The recipe is the published one (Reimers and Gurevych, <https://arxiv.org/abs/1908.10084>):
-//! tokens with the model's special tokens around them, the encoder, the mean of all token vectors
-//! or the first one, Euclidean length 1.
+//! a prompt and the text as tokens with the model's special ones around them, the network, one vector
+//! out of those of all tokens, Euclidean length 1.
 
-use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use rag_core::{Embedder, Purpose, TokenCounter};
 use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator};
+use sha2::{Digest, Sha256};
 
-use crate::bert::{Bert, Config};
-use crate::catalogue::PooledBy;
+use crate::catalogue::{Catalogue, PooledBy};
+use crate::decoder::{Decoder, Shape};
 use crate::device::Device;
+use crate::encoder::{Checkpoint, Encoder, Sequence, in_batches};
 use crate::fault::{Fault, OfModel, Result};
-use crate::kernels;
+use crate::fetch::part::hex;
+use crate::gguf::Gguf;
+use crate::model_files::ModelFiles;
+use crate::shelf::Installed;
 use crate::sizer::EmbedderSizer;
-
-/// Most tokens computed together. With MiniLM every bound from 128 to 1024 gave the same rate, 2600
-/// to 3000 tokens a second and core; small batches are shared out better among cores.
-const BATCH_TOKENS: usize = 512;
-
-/// The files of an embedder.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EmbedderFiles {
-    /// `model.safetensors`.
-    pub weights: PathBuf,
-    /// `tokenizer.json`.
-    pub tokenizer: PathBuf,
-    /// `config.json`.
-    pub config: PathBuf,
-}
+use crate::tokens::TextTokens;
 
 /// What the files of an embedder do not say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EmbedderSpec {
-    /// Catalogue name.
+    /// Catalogue name; with `@N` behind it for vectors cut to N numbers.
     pub name: String,
-    /// Identifies weights, pooling and prompts.
+    /// Identifies weights, pooling, prompts and the length of the vectors.
     pub fingerprint: String,
     pub pooling: PooledBy,
     /// Put before every query.
@@ -47,96 +38,183 @@ pub struct EmbedderSpec {
     pub max_tokens: usize,
     /// Length of the vectors.
     pub dimensions: usize,
+    /// The vectors may be cut to this length or more, for a model that was trained for it (Matryoshka,
+    /// <https://arxiv.org/abs/2205.13147>).
+    pub shortest: Option<usize>,
     /// Languages it was trained on (BCP 47); empty where that is not known.
     pub languages: Vec<String>,
 }
 
-/// An embedder of the BERT family on candle.
+impl EmbedderSpec {
+    /// The name of a model, and the length of the vectors that is asked for: `NAME` or `NAME@256`.
+    /// None for a length that is no number.
+    #[must_use]
+    pub fn parse_name(name: &str) -> Option<(&str, Option<usize>)> {
+        match name.split_once('@') {
+            None => Some((name, None)),
+            Some((name, length)) => Some((name, Some(length.parse().ok()?))),
+        }
+    }
+
+    /// How a model on this machine embeds, as its record says, with vectors of the length that is
+    /// asked for.
+    ///
+    /// # Errors
+    /// `ModelInvalid` where the record does not say how it pools or how long its texts may be, or the
+    /// model's vectors can't have that length.
+    pub fn of(model: &Installed, length: Option<usize>) -> rag_core::Result<Self> {
+        let (Some(pooling), Some(dimensions), Some(max_tokens)) =
+            (model.pooling, model.dimensions, model.context)
+        else {
+            let problem = "its files do not say how it pools, or how long its texts may be";
+            return Err(unsound(&model.name, problem.to_owned()).into());
+        };
+        let entry = Catalogue::builtin()?.get(&model.name);
+        let spec = Self {
+            name: model.name.clone(),
+            fingerprint: model.fingerprint(),
+            pooling,
+            query_prompt: model.query_prompt.clone(),
+            passage_prompt: model.passage_prompt.clone(),
+            max_tokens,
+            dimensions,
+            shortest: model.shortest,
+            languages: entry.map_or_else(Vec::new, |entry| entry.languages.clone()),
+        };
+        Ok(match length {
+            Some(length) => spec.cut(length)?,
+            None => spec,
+        })
+    }
+
+    /// The same model with shorter vectors.
+    fn cut(self, length: usize) -> Result<Self> {
+        if length == self.dimensions {
+            return Ok(self);
+        }
+        let shortest = self.shortest.unwrap_or(self.dimensions);
+        if length < shortest || length > self.dimensions {
+            return Err(Fault::VectorLength {
+                model: self.name,
+                wanted: length,
+                shortest,
+                longest: self.dimensions,
+            });
+        }
+        let form = format!("{}\ndimensions {length}\n", self.fingerprint);
+        Ok(Self {
+            name: format!("{}@{length}", self.name),
+            fingerprint: hex(&Sha256::digest(form.as_bytes())),
+            dimensions: length,
+            ..self
+        })
+    }
+}
+
+/// An embedder on candle.
 #[derive(Debug)]
-pub struct BertEmbedder {
+pub struct LocalEmbedder {
     spec: EmbedderSpec,
     sizer: EmbedderSizer,
-    bert: Bert,
+    network: Network,
     device: candle_core::Device,
 }
 
-impl BertEmbedder {
+#[derive(Debug)]
+enum Network {
+    Encoder(Encoder),
+    /// Reads one text at a time.
+    Decoder(Box<Mutex<Decoder>>),
+}
+
+impl LocalEmbedder {
     /// Loads the model in `files`.
     ///
     /// # Errors
     /// `ModelMissing` or `Io` for a file that can't be read; `ModelInvalid` for one that is damaged,
     /// of another family, or other than `spec` says.
-    pub fn load(
-        files: &EmbedderFiles,
-        spec: EmbedderSpec,
-        device: &Device,
-    ) -> rag_core::Result<Self> {
-        let config = config(&files.config, &spec)?;
-        let sizer = EmbedderSizer::open(&files.tokenizer, &spec)?;
-        let bytes = read(&files.weights)?;
-        let tensors = candle_core::safetensors::load_buffer(&bytes, &candle_core::Device::Cpu)
-            .map_err(|error| malformed(&files.weights, "safetensors", error))?;
-        drop(bytes);
-        let bert = Bert::new(&tensors, &config, device.inner()).of(&spec.name)?;
-        if bert.hidden().of(&spec.name)? != spec.dimensions {
-            let problem = format!("its vectors are not of length {}", spec.dimensions);
-            return Err(unsound(&spec.name, problem).into());
-        }
+    pub fn load(files: &ModelFiles, spec: EmbedderSpec, device: &Device) -> rag_core::Result<Self> {
+        Ok(Self::open(files, spec, device.inner().clone())?)
+    }
+
+    fn open(files: &ModelFiles, spec: EmbedderSpec, device: candle_core::Device) -> Result<Self> {
+        let (tokens, network, width, positions) = match files {
+            ModelFiles::Encoder {
+                weights, config, ..
+            } => {
+                let tokens = TextTokens::open(files, &spec.name)?;
+                let encoder = Checkpoint::open(config, weights, &spec.name, &device)?.encoder()?;
+                let (width, positions) = (encoder.hidden(), encoder.positions());
+                (tokens, Network::Encoder(encoder), width, positions)
+            }
+            ModelFiles::Gguf(path) => {
+                let mut gguf = Gguf::open(path)?;
+                let shape = Shape::read(&gguf)?;
+                if spec.pooling != PooledBy::LastToken {
+                    return Err(Fault::Unsupported {
+                        model: spec.name,
+                        what: "pooling",
+                        found: format!("{:?}", spec.pooling),
+                        known: "that of the last token, for GGUF files".to_owned(),
+                    });
+                }
+                let tokens = TextTokens::of_gguf(&gguf)?;
+                let decoder = Decoder::load(&mut gguf, &device)?;
+                let network = Network::Decoder(Box::new(Mutex::new(decoder)));
+                (tokens, network, shape.hidden, shape.context)
+            }
+        };
+        check(&spec, width, positions)?;
         Ok(Self {
-            sizer,
-            bert,
-            device: device.inner().clone(),
+            sizer: EmbedderSizer::new(tokens, &spec),
+            network,
+            device,
             spec,
         })
     }
 
-    fn encode(&self, index: usize, text: &str, purpose: Purpose) -> Result<Vec<u32>> {
+    fn encode(&self, index: usize, text: &str, purpose: Purpose) -> Result<Sequence> {
         let prompt = match purpose {
             Purpose::Query => &self.spec.query_prompt,
             Purpose::Passage => &self.spec.passage_prompt,
         };
-        let encoding = self
-            .sizer
-            .tokenizer()
-            .encode_fast(format!("{prompt}{text}"), true)
-            .map_err(|source| Fault::Tokenizer {
-                model: self.spec.name.clone(),
-                source,
-            })?;
-        let ids = encoding.get_ids();
-        if ids.len() > self.spec.max_tokens {
+        let sequence = self.sizer.tokens().one(&format!("{prompt}{text}"))?;
+        if sequence.ids.len() > self.spec.max_tokens {
             return Err(Fault::TextTooLong {
                 model: self.spec.name.clone(),
                 index,
-                tokens: ids.len(),
+                tokens: sequence.ids.len(),
                 limit: self.spec.max_tokens,
             });
         }
-        Ok(ids.to_vec())
+        Ok(sequence)
     }
 
-    /// The vectors of a batch, in order.
-    fn vectors(&self, batch: &[&[u32]]) -> candle_core::Result<Vec<Vec<f32>>> {
-        let width = self.bert.hidden()?;
-        let states: Vec<f32> = self.bert.forward(batch)?.flatten_all()?.to_vec1()?;
-        let mut rest = states.as_slice();
-        let mut vectors = Vec::with_capacity(batch.len());
-        for ids in batch {
-            let (own, after) = rest.split_at(ids.len() * width);
-            vectors.push(pooled(own, width, self.spec.pooling));
-            rest = after;
+    /// The vectors of `sequences`, in order, as the network gives them.
+    fn compute(&self, sequences: &[Sequence]) -> candle_core::Result<Vec<Vec<f32>>> {
+        match &self.network {
+            Network::Encoder(encoder) => in_batches(sequences, &self.device, |batch| {
+                encoder.pooled(batch, self.spec.pooling)
+            }),
+            Network::Decoder(decoder) => {
+                // A decoder's state is whole after every token, so one that panicked can be used again.
+                let mut decoder = decoder.lock().unwrap_or_else(PoisonError::into_inner);
+                sequences
+                    .iter()
+                    .map(|sequence| decoder.state(&sequence.ids))
+                    .collect()
+            }
         }
-        Ok(vectors)
     }
 }
 
-impl TokenCounter for BertEmbedder {
+impl TokenCounter for LocalEmbedder {
     fn count_tokens(&self, text: &str) -> usize {
         self.sizer.count_tokens(text)
     }
 }
 
-impl Embedder for BertEmbedder {
+impl Embedder for LocalEmbedder {
     fn fingerprint(&self) -> &str {
         &self.spec.fingerprint
     }
@@ -163,125 +241,41 @@ impl Embedder for BertEmbedder {
             .enumerate()
             .map(|(index, text)| self.encode(index, text, purpose))
             .collect::<Result<Vec<_>>>()?;
-        let batches = batches(&sequences);
-        let run = |batch: &Vec<usize>| {
-            let ids: Vec<&[u32]> = batch.iter().map(|i| sequences[*i].as_slice()).collect();
-            self.vectors(&ids)
-        };
-        let computed: candle_core::Result<Vec<_>> = if self.device.is_cpu() {
-            kernels::among_workers(&self.device, || batches.par_iter().map(run).collect())
-        } else {
-            batches.iter().map(run).collect()
-        };
-        let mut out = vec![Vec::new(); texts.len()];
-        for (batch, vectors) in batches.iter().zip(computed.of(&self.spec.name)?) {
-            for (index, vector) in batch.iter().zip(vectors) {
-                out[*index] = vector;
-            }
+        let mut vectors = self.compute(&sequences).of(&self.spec.name)?;
+        for vector in &mut vectors {
+            vector.truncate(self.spec.dimensions);
+            normalise(vector);
         }
-        if out.iter().flatten().any(|x| !x.is_finite()) {
+        if vectors.iter().flatten().any(|x| !x.is_finite()) {
             let model = self.spec.name.clone();
             return Err(Fault::NotANumber { model }.into());
         }
-        Ok(out)
+        Ok(vectors)
     }
 }
 
-/// Groups sequences, by their positions: longest first, so that equal lengths meet and the last
-/// batches to run are the quick ones. Every group holds at least one and at most [`BATCH_TOKENS`]
-/// tokens if it holds more than one.
-fn batches(sequences: &[Vec<u32>]) -> Vec<Vec<usize>> {
-    let mut order: Vec<usize> = (0..sequences.len()).collect();
-    order.sort_by_key(|i| std::cmp::Reverse(sequences[*i].len()));
-    let mut batches: Vec<Vec<usize>> = Vec::new();
-    let mut tokens = 0;
-    for index in order {
-        let length = sequences[index].len();
-        match batches.last_mut() {
-            Some(batch) if tokens + length <= BATCH_TOKENS => {
-                batch.push(index);
-                tokens += length;
-            }
-            _ => {
-                batches.push(vec![index]);
-                tokens = length;
-            }
-        }
-    }
-    batches
-}
-
-/// One unit vector from the vectors of all tokens (tokens × `width`).
-fn pooled(states: &[f32], width: usize, pooling: PooledBy) -> Vec<f32> {
-    let mut vector = vec![0.0; width];
-    let all = states.len() / width;
-    let (skip, count) = match pooling {
-        PooledBy::Mean => (0, all),
-        PooledBy::Cls => (0, 1),
-        PooledBy::LastToken => (all.saturating_sub(1), 1),
-    };
-    for state in states.chunks_exact(width).skip(skip).take(count) {
-        for (sum, x) in vector.iter_mut().zip(state) {
-            *sum += x;
-        }
-    }
+/// Gives a vector Euclidean length 1.
+fn normalise(vector: &mut [f32]) {
     let length = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
-    for x in &mut vector {
+    for x in vector {
         *x /= length;
     }
-    vector
 }
 
-fn config(path: &Path, spec: &EmbedderSpec) -> Result<Config> {
-    let config: Config = serde_json::from_slice(&read(path)?)
-        .map_err(|error| malformed(path, "model configuration", error))?;
-    let found = [
-        ("architecture", &config.model_type, "bert"),
-        ("activation", &config.hidden_act, "gelu"),
-        (
-            "kind of positions",
-            &config.position_embedding_type,
-            "absolute",
-        ),
-    ];
-    for (what, found, known) in found {
-        if found != known {
-            return Err(Fault::Unsupported {
-                model: spec.name.clone(),
-                what,
-                found: found.clone(),
-                known: known.to_owned(),
-            });
-        }
-    }
-    if spec.max_tokens > config.max_position_embeddings {
-        let positions = config.max_position_embeddings;
-        let problem = format!(
-            "it has {positions} positions and is said to take {} tokens",
-            spec.max_tokens
-        );
+/// Whether a network of this width and this many positions is what is said of it.
+fn check(spec: &EmbedderSpec, width: usize, positions: usize) -> Result<()> {
+    let wanted = spec.dimensions;
+    let may_be_cut = spec.shortest.is_some_and(|shortest| wanted >= shortest);
+    if wanted != width && !(wanted < width && may_be_cut) {
+        let problem = format!("its vectors are not of length {wanted}");
         return Err(unsound(&spec.name, problem));
     }
-    Ok(config)
-}
-
-fn read(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).map_err(|source| Fault::Read {
-        path: path.to_owned(),
-        source,
-    })
-}
-
-fn malformed(
-    path: &Path,
-    format: &'static str,
-    error: impl std::error::Error + Send + Sync + 'static,
-) -> Fault {
-    Fault::Format {
-        path: path.to_owned(),
-        format,
-        source: Box::new(error),
+    if spec.max_tokens > positions {
+        let tokens = spec.max_tokens;
+        let problem = format!("it has {positions} positions and is said to take {tokens} tokens");
+        return Err(unsound(&spec.name, problem));
     }
+    Ok(())
 }
 
 fn unsound(model: &str, problem: String) -> Fault {
@@ -293,22 +287,16 @@ fn unsound(model: &str, problem: String) -> Fault {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use rag_core::Code;
 
     use super::*;
-    use crate::testing::{cosine, tiny_bert, tiny_word_tokenizer};
+    use crate::testing::{cosine, save_encoder, tiny_bert, tiny_word_tokenizer};
 
-    fn files(folder: &Path) -> EmbedderFiles {
+    fn files(folder: &Path) -> ModelFiles {
         let (tensors, config) = tiny_bert();
-        let files = EmbedderFiles {
-            weights: folder.join("model.safetensors"),
-            tokenizer: folder.join("tokenizer.json"),
-            config: folder.join("config.json"),
-        };
-        candle_core::safetensors::save(&tensors, &files.weights).unwrap();
-        std::fs::write(&files.config, config).unwrap();
-        std::fs::write(&files.tokenizer, tiny_word_tokenizer()).unwrap();
-        files
+        save_encoder(folder, &tensors, &config, &tiny_word_tokenizer())
     }
 
     fn spec() -> EmbedderSpec {
@@ -320,13 +308,14 @@ mod tests {
             passage_prompt: String::new(),
             max_tokens: 16,
             dimensions: 32,
+            shortest: None,
             languages: Vec::new(),
         }
     }
 
-    fn load(spec: EmbedderSpec) -> rag_core::Result<BertEmbedder> {
+    fn load(spec: EmbedderSpec) -> rag_core::Result<LocalEmbedder> {
         let folder = tempfile::tempdir().unwrap();
-        BertEmbedder::load(&files(folder.path()), spec, &Device::cpu())
+        LocalEmbedder::load(&files(folder.path()), spec, &Device::cpu())
     }
 
     const TEXTS: [&str; 6] = ["a b c", "d", "", "a b c d e f g", "g f", "a b c"];
@@ -355,14 +344,6 @@ mod tests {
     }
 
     #[test]
-    fn the_mean_is_over_all_tokens_and_the_first_is_the_first() {
-        let states = [3.0, 0.0, 1.0, 4.0];
-        assert_eq!(pooled(&states, 2, PooledBy::Cls), [1.0, 0.0]);
-        let mean = pooled(&states, 2, PooledBy::Mean);
-        assert!((mean[0] - 0.5_f32.sqrt()).abs() < 1e-6);
-    }
-
-    #[test]
     fn a_text_that_is_too_long_is_refused_with_its_count() {
         let embedder = load(spec()).unwrap();
         assert_eq!(embedder.max_tokens(), 14);
@@ -384,8 +365,8 @@ mod tests {
         .unwrap();
         assert_eq!(prompted.max_tokens(), 12);
         let folder = tempfile::tempdir().unwrap();
-        let tokenizer = files(folder.path()).tokenizer;
-        let sizer = EmbedderSizer::load(&tokenizer, &prompted.spec).unwrap();
+        let files = files(folder.path());
+        let sizer = EmbedderSizer::load(&files, &prompted.spec).unwrap();
         assert_eq!(sizer.max_tokens(), prompted.max_tokens());
         assert_eq!(sizer.count_tokens("a b c"), prompted.count_tokens("a b c"));
         assert_eq!(
@@ -402,11 +383,12 @@ mod tests {
     fn another_family_is_refused_by_name() {
         let folder = tempfile::tempdir().unwrap();
         let files = files(folder.path());
-        let config = std::fs::read_to_string(&files.config).unwrap();
-        std::fs::write(&files.config, config.replace("\"bert\"", "\"roberta\"")).unwrap();
-        let error = BertEmbedder::load(&files, spec(), &Device::cpu()).unwrap_err();
+        let config = folder.path().join("config.json");
+        let text = std::fs::read_to_string(&config).unwrap();
+        std::fs::write(&config, text.replace("\"bert\"", "\"deberta\"")).unwrap();
+        let error = LocalEmbedder::load(&files, spec(), &Device::cpu()).unwrap_err();
         assert_eq!(error.code, Code::ModelInvalid);
-        assert!(error.fact.contains("architecture `roberta`"), "{error}");
+        assert!(error.fact.contains("architecture `deberta`"), "{error}");
     }
 
     #[test]
@@ -427,28 +409,13 @@ mod tests {
     fn weights_that_are_cut_short_or_missing_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let files = files(folder.path());
-        let whole = std::fs::read(&files.weights).unwrap();
-        std::fs::write(&files.weights, &whole[..whole.len() - 100]).unwrap();
-        let error = BertEmbedder::load(&files, spec(), &Device::cpu()).unwrap_err();
+        let weights = folder.path().join("model.safetensors");
+        let whole = std::fs::read(&weights).unwrap();
+        std::fs::write(&weights, &whole[..whole.len() - 100]).unwrap();
+        let error = LocalEmbedder::load(&files, spec(), &Device::cpu()).unwrap_err();
         assert_eq!(error.code, Code::ModelInvalid);
-        std::fs::remove_file(&files.weights).unwrap();
-        let error = BertEmbedder::load(&files, spec(), &Device::cpu()).unwrap_err();
+        std::fs::remove_file(&weights).unwrap();
+        let error = LocalEmbedder::load(&files, spec(), &Device::cpu()).unwrap_err();
         assert_eq!(error.code, Code::ModelMissing);
-    }
-
-    #[test]
-    fn batches_hold_every_sequence_once_and_no_more_tokens_than_allowed() {
-        let sequences: Vec<Vec<u32>> = [300, 5, 300, 211, 1, 900]
-            .iter()
-            .map(|n| vec![0; *n])
-            .collect();
-        let batches = batches(&sequences);
-        let mut all: Vec<usize> = batches.concat();
-        all.sort_unstable();
-        assert_eq!(all, [0, 1, 2, 3, 4, 5]);
-        for batch in &batches {
-            let tokens: usize = batch.iter().map(|i| sequences[*i].len()).sum();
-            assert!(tokens <= BATCH_TOKENS || batch.len() == 1);
-        }
     }
 }

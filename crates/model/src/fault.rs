@@ -62,6 +62,19 @@ pub(crate) enum Fault {
         tokens: usize,
         limit: usize,
     },
+    #[error("the question has {tokens} tokens; `{model}` takes {limit} with a passage")]
+    QuestionTooLong {
+        model: String,
+        tokens: usize,
+        limit: usize,
+    },
+    #[error("the vectors of `{model}` can't have length {wanted}")]
+    VectorLength {
+        model: String,
+        wanted: usize,
+        shortest: usize,
+        longest: usize,
+    },
     #[error("`{model}` can't be run")]
     Compute {
         model: String,
@@ -84,7 +97,8 @@ impl Fault {
             }
             Self::Read { .. } => Code::Io,
             Self::PromptTooLong { .. } => Code::PromptTooLong,
-            Self::TextTooLong { .. } => Code::LimitExceeded,
+            Self::TextTooLong { .. } | Self::QuestionTooLong { .. } => Code::LimitExceeded,
+            Self::VectorLength { .. } => Code::Usage,
             _ => Code::ModelInvalid,
         }
     }
@@ -110,6 +124,13 @@ impl Fault {
                     .to_owned()
             }
             Self::TextTooLong { .. } => "split the text into smaller chunks".to_owned(),
+            Self::QuestionTooLong { .. } => "ask a shorter question, or search without a reranker".to_owned(),
+            Self::VectorLength { shortest, longest, .. } if shortest == longest => {
+                format!("use the name without `@`: its vectors have length {longest}")
+            }
+            Self::VectorLength { shortest, longest, .. } => {
+                format!("ask for a length from {shortest} to {longest}")
+            }
             Self::Compute { .. } => return None,
         };
         Some(hint)

@@ -28,8 +28,13 @@ mod device;
 mod fault;
 mod kernels;
 
-mod bert;
+mod encoder;
+mod model_files;
+mod tokens;
+
 mod embedder;
+mod judge;
+mod reranker;
 mod sizer;
 
 mod chat;
@@ -40,12 +45,16 @@ mod sampling;
 mod vocabulary;
 
 #[cfg(test)]
+mod parity;
+#[cfg(test)]
 mod testing;
 
 pub use device::Device;
-pub use embedder::{BertEmbedder, EmbedderFiles, EmbedderSpec};
+pub use embedder::{EmbedderSpec, LocalEmbedder};
 pub use generator::GgufGenerator;
 pub use gguf::{ModelCard, inspect};
+pub use model_files::ModelFiles;
+pub use reranker::{LocalReranker, RerankerSpec};
 pub use sizer::EmbedderSizer;
 
 pub use catalogue::{

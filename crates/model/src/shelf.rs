@@ -250,6 +250,7 @@ fn usage(kind: Kind, recipe: Recipe, files: &[RecordedFile]) -> Result<(Kind, Re
         let recipe = Recipe {
             context: Some(entry.context),
             dimensions: entry.dimensions,
+            shortest: entry.shortest,
             pooling: entry.pooling,
             query_prompt: entry.query_prompt.clone(),
             passage_prompt: entry.passage_prompt.clone(),
@@ -444,6 +445,7 @@ mod tests {
             memory_on_cpu: 1,
             context: 512,
             dimensions: Some(384),
+            shortest: None,
             pooling: Some(PooledBy::Cls),
             query_prompt: "query: ".to_owned(),
             passage_prompt: String::new(),

@@ -1,10 +1,13 @@
 //! Tiny models with fixed random weights, for tests.
 
-use std::path::PathBuf;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 
 use candle_core::quantized::gguf_file::{self, Value};
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Device, Tensor};
+
+use crate::model_files::ModelFiles;
 
 /// Numbers between -`size` and `size`, the same for the same seed.
 pub(crate) fn noise(dims: &[usize], size: f32, seed: u64) -> Tensor {
@@ -101,6 +104,29 @@ impl TinyModel {
         self
     }
 
+    /// The same with more words at the end of its vocabulary.
+    pub(crate) fn with_words(self, words: &[&str]) -> Self {
+        let mut tokens = tokens();
+        tokens.extend(words.iter().map(|word| (*word).to_owned()));
+        let count = tokens.len();
+        let kinds = (0..count).map(|id| Value::I32(if id < 3 { 3 } else { 1 }));
+        self.with("tokenizer.ggml.token_type", Value::Array(kinds.collect()))
+            .with(
+                "tokenizer.ggml.tokens",
+                Value::Array(tokens.into_iter().map(Value::String).collect()),
+            )
+            .with_tensor(
+                "token_embd.weight",
+                &noise(&[count, HIDDEN], 0.5, 1),
+                GgmlDType::F32,
+            )
+            .with_tensor(
+                "output.weight",
+                &noise(&[count, HIDDEN], 0.5, 3),
+                GgmlDType::F32,
+            )
+    }
+
     pub(crate) fn without(mut self, key: &str) -> Self {
         self.metadata.retain(|(k, _)| k != key);
         self
@@ -194,22 +220,60 @@ fn metadata(architecture: &str) -> Vec<(String, Value)> {
     ]
 }
 
-/// Weights and `config.json` of an encoder for [`tiny_word_tokenizer`].
-pub(crate) fn tiny_bert() -> (std::collections::HashMap<String, Tensor>, String) {
-    let (hidden, inner, words, places) = (32, 64, 12, 20);
-    let mut seed = 100;
-    let mut tensors = std::collections::HashMap::new();
+/// Writes the files of an encoder into `folder`.
+pub(crate) fn save_encoder(
+    folder: &Path,
+    tensors: &HashMap<String, Tensor>,
+    config: &str,
+    tokenizer: &str,
+) -> ModelFiles {
+    let file = |name: &str| folder.join(name);
+    candle_core::safetensors::save(tensors, file("model.safetensors")).unwrap();
+    std::fs::write(file("config.json"), config).unwrap();
+    std::fs::write(file("tokenizer.json"), tokenizer).unwrap();
+    ModelFiles::Encoder {
+        weights: file("model.safetensors"),
+        tokenizer: file("tokenizer.json"),
+        config: file("config.json"),
+    }
+}
+
+/// Names of tensors with their dimensions.
+pub(crate) type Shapes = Vec<(String, Vec<usize>)>;
+
+/// Weights that depend on their names alone; tests/reference.py makes the same.
+pub(crate) fn named(shapes: &Shapes) -> HashMap<String, Tensor> {
+    // FNV-1a (http://www.isthe.com/chongo/tech/comp/fnv/)
+    let seed = |name: &str| {
+        name.bytes().fold(0xCBF2_9CE4_8422_2325, |hash: u64, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01B3)
+        })
+    };
+    shapes
+        .iter()
+        .map(|(name, dims)| {
+            // Norms pass on most of what they get, so that a text makes a difference.
+            let is_norm = name.to_lowercase().ends_with("norm.weight");
+            let weights = noise(dims, 0.5, seed(name)) + f64::from(u8::from(is_norm));
+            (name.clone(), weights.unwrap())
+        })
+        .collect()
+}
+
+/// The tensors of a BERT or `RoBERTa` encoder.
+pub(crate) fn bert_shapes(prefix: &str, sizes: [usize; 6]) -> Shapes {
+    let [hidden, inner, words, places, segments, layers] = sizes;
+    let mut shapes = Shapes::new();
     let mut add = |name: String, dims: &[usize]| {
-        seed += 1;
-        tensors.insert(name, noise(dims, 0.5, seed));
+        shapes.push((format!("{prefix}{name}"), dims.to_vec()));
     };
     let of = |part: &str| format!("embeddings.{part}");
     add(of("word_embeddings.weight"), &[words, hidden]);
     add(of("position_embeddings.weight"), &[places, hidden]);
-    add(of("token_type_embeddings.weight"), &[2, hidden]);
+    add(of("token_type_embeddings.weight"), &[segments, hidden]);
     add(of("LayerNorm.weight"), &[hidden]);
     add(of("LayerNorm.bias"), &[hidden]);
-    for n in 0..2 {
+    for n in 0..layers {
         let linear = [
             ("attention.self.query", hidden, hidden),
             ("attention.self.key", hidden, hidden),
@@ -218,18 +282,52 @@ pub(crate) fn tiny_bert() -> (std::collections::HashMap<String, Tensor>, String)
             ("intermediate.dense", inner, hidden),
             ("output.dense", hidden, inner),
         ];
+        let of = |part: &str| format!("encoder.layer.{n}.{part}");
         for (part, outputs, inputs) in linear {
-            add(
-                format!("encoder.layer.{n}.{part}.weight"),
-                &[outputs, inputs],
-            );
-            add(format!("encoder.layer.{n}.{part}.bias"), &[outputs]);
+            add(of(&format!("{part}.weight")), &[outputs, inputs]);
+            add(of(&format!("{part}.bias")), &[outputs]);
         }
         for part in ["attention.output.LayerNorm", "output.LayerNorm"] {
-            add(format!("encoder.layer.{n}.{part}.weight"), &[hidden]);
-            add(format!("encoder.layer.{n}.{part}.bias"), &[hidden]);
+            add(of(&format!("{part}.weight")), &[hidden]);
+            add(of(&format!("{part}.bias")), &[hidden]);
         }
     }
+    shapes
+}
+
+/// The tensors of a `ModernBERT` encoder.
+pub(crate) fn modern_shapes(prefix: &str, sizes: [usize; 4]) -> Shapes {
+    let [hidden, inner, words, layers] = sizes;
+    let mut shapes = vec![
+        (
+            "embeddings.tok_embeddings.weight".to_owned(),
+            vec![words, hidden],
+        ),
+        ("embeddings.norm.weight".to_owned(), vec![hidden]),
+        ("final_norm.weight".to_owned(), vec![hidden]),
+    ];
+    for n in 0..layers {
+        let parts = [
+            ("attn_norm", vec![hidden]),
+            ("attn.Wqkv", vec![3 * hidden, hidden]),
+            ("attn.Wo", vec![hidden, hidden]),
+            ("mlp_norm", vec![hidden]),
+            ("mlp.Wi", vec![2 * inner, hidden]),
+            ("mlp.Wo", vec![hidden, inner]),
+        ];
+        let parts = parts.into_iter().skip(usize::from(n == 0));
+        shapes.extend(parts.map(|(part, dims)| (format!("layers.{n}.{part}.weight"), dims)));
+    }
+    shapes
+        .into_iter()
+        .map(|(name, dims)| (format!("{prefix}{name}"), dims))
+        .collect()
+}
+
+/// Weights and `config.json` of an encoder for [`tiny_word_tokenizer`].
+pub(crate) fn tiny_bert() -> (HashMap<String, Tensor>, String) {
+    let (hidden, inner, words, places) = (32, 64, 12, 20);
+    let tensors = named(&bert_shapes("", [hidden, inner, words, places, 2, 2]));
     let config = serde_json::json!({
         "model_type": "bert", "vocab_size": words, "hidden_size": hidden,
         "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": inner,
@@ -268,7 +366,13 @@ pub(crate) fn tiny_word_tokenizer() -> String {
                 {"Sequence": {"id": "A", "type_id": 0}},
                 {"SpecialToken": {"id": "[SEP]", "type_id": 0}},
             ],
-            "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
+            "pair": [
+                {"SpecialToken": {"id": "[CLS]", "type_id": 0}},
+                {"Sequence": {"id": "A", "type_id": 0}},
+                {"SpecialToken": {"id": "[SEP]", "type_id": 0}},
+                {"Sequence": {"id": "B", "type_id": 1}},
+                {"SpecialToken": {"id": "[SEP]", "type_id": 1}},
+            ],
             "special_tokens": {
                 "[CLS]": {"id": "[CLS]", "ids": [2], "tokens": ["[CLS]"]},
                 "[SEP]": {"id": "[SEP]", "ids": [3], "tokens": ["[SEP]"]},

@@ -228,6 +228,12 @@ impl Vocabulary {
             .map_or("", String::as_str)
     }
 
+    /// The token that is written like this.
+    pub(crate) fn token(&self, text: &str) -> Option<u32> {
+        let at = self.tokens.iter().position(|token| token == text)?;
+        u32::try_from(at).ok()
+    }
+
     /// Whether a token ends the model's turn.
     pub(crate) fn is_end(&self, token: u32) -> bool {
         self.ends.contains(&token)

@@ -14,7 +14,7 @@ mod weights;
 use std::sync::Arc;
 
 use candle_core::quantized::QTensor;
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Device, Result, Tensor, bail};
 
 use self::layer::Layer;
 use self::matrix::Matrix;
@@ -38,6 +38,8 @@ pub(crate) struct Decoder {
     layers: Vec<Layer>,
     norm: Tensor,
     output: Matrix,
+    /// Classes × hidden, in models that were made to classify.
+    classes: Option<Matrix>,
     positions: Positions,
     memories: Vec<Memory>,
     /// The tokens whose keys and values are held. Memories may hold more; that is never read.
@@ -66,6 +68,41 @@ impl Decoder {
         tokens: &[u32],
         keep_going: &mut dyn FnMut() -> bool,
     ) -> Result<Option<Vec<f32>>> {
+        let last = self.blocks(tokens, keep_going)?;
+        last.map(|x| self.scores(&x)).transpose()
+    }
+
+    /// The normed hidden state after the last of `tokens` (at least one), which begin a text.
+    pub(crate) fn state(&mut self, tokens: &[u32]) -> Result<Vec<f32>> {
+        match self.blocks(tokens, &mut || true)? {
+            Some(x) => self.last(&x)?.squeeze(0)?.to_vec1(),
+            None => bail!("a text without tokens"),
+        }
+    }
+
+    /// Whether the model has classes of its own.
+    pub(crate) fn classifies(&self) -> bool {
+        self.classes.is_some()
+    }
+
+    /// The score of every class after `tokens` (at least one), which begin a text; that of every token
+    /// in a model without classes.
+    pub(crate) fn classify(&mut self, tokens: &[u32]) -> Result<Vec<f32>> {
+        let Some(x) = self.blocks(tokens, &mut || true)? else {
+            bail!("a text without tokens");
+        };
+        match &self.classes {
+            Some(classes) => classes.apply(&self.last(&x)?)?.squeeze(0)?.to_vec1(),
+            None => self.scores(&x),
+        }
+    }
+
+    /// The hidden states of the last block of `tokens`.
+    fn blocks(
+        &mut self,
+        tokens: &[u32],
+        keep_going: &mut dyn FnMut() -> bool,
+    ) -> Result<Option<Tensor>> {
         self.whole = self.shared(tokens);
         self.seen.truncate(self.whole);
         let mut last = None;
@@ -78,7 +115,7 @@ impl Decoder {
                 self.whole = self.seen.len();
             }
         }
-        last.map(|x| self.scores(&x)).transpose()
+        Ok(last)
     }
 
     /// Reads one token more.
@@ -108,9 +145,13 @@ impl Decoder {
 
     /// The scores after the last of the hidden states `x`.
     fn scores(&self, x: &Tensor) -> Result<Vec<f32>> {
+        self.output.apply(&self.last(x)?)?.squeeze(0)?.to_vec1()
+    }
+
+    /// The last of the hidden states `x`, normed.
+    fn last(&self, x: &Tensor) -> Result<Tensor> {
         let last = x.narrow(0, x.dim(0)? - 1, 1)?.contiguous()?;
-        let last = candle_nn::ops::rms_norm(&last, &self.norm, self.shape.epsilon as f32)?;
-        self.output.apply(&last)?.squeeze(0)?.to_vec1()
+        candle_nn::ops::rms_norm(&last, &self.norm, self.shape.epsilon as f32)
     }
 }
 

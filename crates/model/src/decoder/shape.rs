@@ -146,6 +146,8 @@ impl Shape {
                 vec![self.vocabulary, hidden],
                 Need::Optional,
             ),
+            // Scores of "yes" and "no", where a model was made to judge passages.
+            ("cls.output.weight".into(), vec![2, hidden], Need::Optional),
             (
                 "rope_freqs.weight".into(),
                 vec![self.head / 2],

@@ -26,6 +26,10 @@ impl Decoder {
         let output = source.optional("output.weight")?;
         let output = output.map_or_else(|| Arc::clone(&table), Arc::new);
         let output = Matrix::new(output).of(&source.model)?;
+        let classes = source.optional("cls.output.weight")?;
+        let classes = classes
+            .map(|classes| Matrix::new(Arc::new(classes)).of(&source.model))
+            .transpose()?;
         let factors = match source.vector("rope_freqs.weight")? {
             Some(factors) => Some(factors.to_vec1::<f32>().of(&source.model)?),
             None => None,
@@ -46,6 +50,7 @@ impl Decoder {
             layers,
             norm,
             output,
+            classes,
             positions,
             memories,
             seen: Vec::new(),

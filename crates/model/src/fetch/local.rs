@@ -9,9 +9,14 @@ use rag_core::{Code, Error, Result};
 use serde_json::Value;
 
 use crate::catalogue::{Kind, PooledBy, Role};
+use crate::gguf::Gguf;
 
 /// The first bytes of a GGUF file (ggml's docs/gguf.md).
 const GGUF: &[u8; 4] = b"GGUF";
+
+/// What Qwen3-Embedding wants before a question.
+const QWEN3_PROMPT: &str =
+    "Instruct: Given a web search query, retrieve relevant passages that answer the query\nQuery:";
 
 /// What a path holds. Files are absolute.
 #[derive(Debug, PartialEq, Eq)]
@@ -29,13 +34,15 @@ pub(crate) struct Found {
 pub(crate) struct Recipe {
     pub(crate) context: Option<usize>,
     pub(crate) dimensions: Option<usize>,
+    /// Vectors may be cut to this length or more.
+    pub(crate) shortest: Option<usize>,
     pub(crate) pooling: Option<PooledBy>,
     pub(crate) query_prompt: String,
     pub(crate) passage_prompt: String,
 }
 
-/// Looks at a `.gguf` file, or at a folder with `model.safetensors`, `tokenizer.json` and
-/// `config.json`.
+/// Looks at a `.gguf` file, or at a folder with `model.safetensors` (or `pytorch_model.bin`),
+/// `tokenizer.json` and `config.json`.
 ///
 /// # Errors
 /// `Io` where nothing is there; `ModelInvalid` where it is no model.
@@ -66,8 +73,9 @@ fn gguf(path: &Path) -> Result<Found> {
             ));
         }
     }
+    let (kind, recipe) = use_of_gguf(path);
     Ok(Found {
-        kind: Kind::Generator,
+        kind,
         dir: path.parent().unwrap_or(path).to_owned(),
         stem: path
             .file_stem()
@@ -75,13 +83,61 @@ fn gguf(path: &Path) -> Result<Found> {
             .to_string_lossy()
             .into_owned(),
         files: vec![(Role::Weights, path.to_owned())],
-        recipe: Recipe::default(),
+        recipe,
     })
 }
 
+/// What a GGUF file is for: it writes, unless it says how it pools (`enum llama_pooling_type` in
+/// llama.h: 3 is the last token, 4 a ranking). A file that can't be read is refused when it is run.
+fn use_of_gguf(path: &Path) -> (Kind, Recipe) {
+    let writes = (Kind::Generator, Recipe::default());
+    let Ok(gguf) = Gguf::open(path) else {
+        return writes;
+    };
+    let number = |key: &str| {
+        let architecture = gguf.text("general.architecture").unwrap_or_default();
+        gguf.number(&format!("{architecture}.{key}"))
+    };
+    let context = number("context_length");
+    match number("pooling_type") {
+        Some(3) => {
+            let mut recipe = Recipe {
+                context,
+                dimensions: number("embedding_length"),
+                pooling: Some(PooledBy::LastToken),
+                ..Recipe::default()
+            };
+            let name = gguf.text("general.name").unwrap_or_default();
+            if name
+                .to_lowercase()
+                .replace('-', " ")
+                .starts_with("qwen3 embedding")
+            {
+                // All sizes are used alike (their model cards).
+                QWEN3_PROMPT.clone_into(&mut recipe.query_prompt);
+                recipe.shortest = Some(32);
+            }
+            (Kind::Embedder, recipe)
+        }
+        Some(4) => {
+            let recipe = Recipe {
+                context,
+                ..Recipe::default()
+            };
+            (Kind::Reranker, recipe)
+        }
+        _ => writes,
+    }
+}
+
 fn folder(dir: &Path) -> Result<Found> {
+    let weights = ["model.safetensors", "pytorch_model.bin"];
+    let weights = weights
+        .into_iter()
+        .find(|name| dir.join(name).is_file())
+        .unwrap_or(weights[0]);
     let wanted = [
-        (Role::Weights, "model.safetensors"),
+        (Role::Weights, weights),
         (Role::Tokenizer, "tokenizer.json"),
         (Role::Config, "config.json"),
     ];
@@ -144,8 +200,10 @@ fn recipe(dir: &Path, config: &Value) -> Result<Recipe> {
     };
     Ok(Recipe {
         context: number(&bert["max_seq_length"])
-            .or_else(|| number(&config["max_position_embeddings"])),
+            .or_else(|| number(&config["max_position_embeddings"])?.checked_sub(skipped(config))),
         dimensions: number(&config["hidden_size"]),
+        // Folders don't say it; a model of the catalogue is known by its weights.
+        shortest: None,
         pooling: modes
             .into_iter()
             .find(|(key, _)| on(key))
@@ -153,6 +211,15 @@ fn recipe(dir: &Path, config: &Value) -> Result<Recipe> {
         query_prompt: prompt(["query", "Query"]),
         passage_prompt: prompt(["passage", "document"]),
     })
+}
+
+/// How many positions of its table a model never uses: `RoBERTa` and its descendants begin behind that
+/// of padding.
+fn skipped(config: &Value) -> usize {
+    match config["model_type"].as_str() {
+        Some("roberta" | "xlm-roberta") => 2,
+        _ => 0,
+    }
 }
 
 fn gguf_files(dir: &Path) -> Result<Vec<PathBuf>> {
@@ -195,6 +262,7 @@ fn no_model(dir: &Path, why: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::TinyModel;
 
     fn write(dir: &Path, name: &str, content: &str) {
         let path = dir.join(name);
@@ -230,6 +298,32 @@ mod tests {
     }
 
     #[test]
+    fn a_gguf_file_that_pools_is_no_generator() {
+        use candle_core::quantized::gguf_file::Value;
+        let pooling = |kind| TinyModel::new("qwen3").with("qwen3.pooling_type", Value::U32(kind));
+        let (_folder, path) = pooling(3).file();
+        let found = look(&path).unwrap();
+        assert_eq!(found.kind, Kind::Embedder);
+        assert_eq!(found.recipe.pooling, Some(PooledBy::LastToken));
+        assert_eq!(
+            (found.recipe.dimensions, found.recipe.context),
+            (Some(32), Some(512))
+        );
+        assert!(found.recipe.query_prompt.is_empty());
+        let named = Value::String("Qwen3 Embedding 4B".into());
+        let (_folder, path) = pooling(3).with("general.name", named).file();
+        let recipe = look(&path).unwrap().recipe;
+        assert_eq!(
+            (recipe.query_prompt.as_str(), recipe.shortest),
+            (QWEN3_PROMPT, Some(32))
+        );
+        let (_folder, path) = pooling(4).file();
+        assert_eq!(look(&path).unwrap().kind, Kind::Reranker);
+        let (_folder, path) = TinyModel::new("qwen3").file();
+        assert_eq!(look(&path).unwrap().kind, Kind::Generator);
+    }
+
+    #[test]
     fn a_folder_says_how_it_wants_to_be_pooled_and_prompted() {
         let dir = tempfile::tempdir().unwrap();
         embedder(dir.path(), "BertModel");
@@ -251,11 +345,29 @@ mod tests {
         let expected = Recipe {
             context: Some(256),
             dimensions: Some(512),
+            shortest: None,
             pooling: Some(PooledBy::Cls),
             query_prompt: "query: ".to_owned(),
             passage_prompt: "passage: ".to_owned(),
         };
         assert_eq!(found.recipe, expected);
+    }
+
+    #[test]
+    fn a_roberta_takes_fewer_tokens_than_its_table_has_rows() {
+        let dir = tempfile::tempdir().unwrap();
+        embedder(dir.path(), "XLMRobertaModel");
+        let config = r#"{"model_type": "xlm-roberta", "max_position_embeddings": 514}"#;
+        write(dir.path(), "config.json", config);
+        let found = look(dir.path()).unwrap();
+        assert_eq!(found.recipe.context, Some(512));
+        fs::rename(
+            dir.path().join("model.safetensors"),
+            dir.path().join("pytorch_model.bin"),
+        )
+        .unwrap();
+        let files = look(dir.path()).unwrap().files;
+        assert!(files[0].1.ends_with("pytorch_model.bin"));
     }
 
     #[test]

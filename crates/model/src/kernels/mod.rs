@@ -97,6 +97,19 @@ pub(crate) fn swiglu(gate: Tensor, up: &Tensor) -> Result<Tensor> {
     Ok(gate)
 }
 
+/// GELU of `gate`, in its exact form, times `up` (`GeGLU`, <https://arxiv.org/abs/2002.05202>). `gate` is
+/// overwritten.
+pub(crate) fn geglu(gate: Tensor, up: &Tensor) -> Result<Tensor> {
+    if !gate.device().is_cpu() {
+        return gate.gelu_erf()? * up;
+    }
+    let width = gate.dim(D::Minus1)?;
+    let (data, layout) = up.storage_and_layout();
+    let up = floats(&data, layout)?;
+    in_place(&gate, |n, row| rows::geglu(row, &up[nth(n, width)]))?;
+    Ok(gate)
+}
+
 /// Weight, bias and epsilon of a layer norm (<https://arxiv.org/abs/1607.06450>).
 #[derive(Debug)]
 pub(crate) struct LayerNorm {
@@ -183,6 +196,47 @@ pub(crate) fn causal_softmax(
         unseen.fill(0.0);
     })?;
     Ok(scores)
+}
+
+/// Softmax of every row of `scores` × `scale` over the positions near a token: at most `reach` away.
+/// Row r of a batch (batch × rows × positions) belongs to the token at position `first` + r.
+/// `scores` is overwritten.
+pub(crate) fn near_softmax(
+    scores: Tensor,
+    scale: f32,
+    first: usize,
+    reach: usize,
+) -> Result<Tensor> {
+    let (_, height, width) = scores.dims3()?;
+    if !scores.device().is_cpu() {
+        let mask = far(height, first, reach, width, scores.device())?;
+        let scores = (scores * f64::from(scale))?.broadcast_add(&mask)?;
+        return candle_nn::ops::softmax_last_dim(&scores);
+    }
+    in_place(&scores, |n, row| {
+        let token = first + n % height;
+        let end = (token + reach + 1).min(width);
+        let (near, after) = row.split_at_mut(end);
+        let (before, near) = near.split_at_mut(token.saturating_sub(reach).min(end));
+        rows::softmax(near, scale);
+        before.fill(0.0);
+        after.fill(0.0);
+    })?;
+    Ok(scores)
+}
+
+/// Minus infinity where a token would look further than `reach`, else 0: 1 × `height` × `width`.
+fn far(height: usize, first: usize, reach: usize, width: usize, device: &Device) -> Result<Tensor> {
+    let mask: Vec<f32> = (0..height * width)
+        .map(|n| {
+            if (first + n / width).abs_diff(n % width) > reach {
+                f32::NEG_INFINITY
+            } else {
+                0.0
+            }
+        })
+        .collect();
+    Tensor::from_vec(mask, (1, height, width), device)
 }
 
 /// Minus infinity where a token would look into its future, else 0: tokens × `width`.
@@ -277,6 +331,8 @@ mod tests {
         );
         let gated = (candle_nn::ops::silu(&y).unwrap() * &x).unwrap();
         assert_close(&swiglu(fresh(), &x).unwrap(), &gated);
+        let gated = (y.gelu_erf().unwrap() * &x).unwrap();
+        assert_close(&geglu(fresh(), &x).unwrap(), &gated);
         let norm = LayerNorm {
             weight: noise(&[300], 1.0, 4),
             bias: noise(&[300], 1.0, 5),
@@ -315,6 +371,19 @@ mod tests {
         assert_close(&ours, &reference.reshape((2, 10, 8)).unwrap());
         let first: Vec<f32> = ours.get(0).unwrap().get(0).unwrap().to_vec1().unwrap();
         assert_eq!(first[4..], [0.0; 4]);
+    }
+
+    #[test]
+    fn a_token_looks_no_further_than_its_neighbours() {
+        let (first, reach) = (2, 3);
+        let scores = noise(&[2, 5, 9], 3.0, 10);
+        let mask = far(5, first, reach, 9, &Device::Cpu).unwrap();
+        let masked = scores.broadcast_add(&mask).unwrap();
+        let reference = candle_nn::ops::softmax(&masked, D::Minus1).unwrap();
+        let ours = near_softmax(scores, 1.0, first, reach).unwrap();
+        assert_close(&ours, &reference);
+        let last: Vec<f32> = ours.get(1).unwrap().get(4).unwrap().to_vec1().unwrap();
+        assert_eq!(last[..3], [0.0; 3]);
     }
 
     #[test]

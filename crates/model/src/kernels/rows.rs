@@ -55,6 +55,13 @@ pub(super) fn swiglu(gate: &mut [f32], up: &[f32]) {
     }
 }
 
+/// GELU(x) of `gate`, times `up`.
+pub(super) fn geglu(gate: &mut [f32], up: &[f32]) {
+    for (x, u) in gate.iter_mut().zip(up) {
+        *x = 0.5 * *x * (1.0 + erf(*x * std::f32::consts::FRAC_1_SQRT_2)) * u;
+    }
+}
+
 /// Softmax of `row` × `scale`.
 pub(super) fn softmax(row: &mut [f32], scale: f32) {
     let highest = highest(row);

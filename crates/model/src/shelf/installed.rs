@@ -25,6 +25,8 @@ pub struct Installed {
     pub context: Option<usize>,
     /// Length of a vector, where known; embedders only.
     pub dimensions: Option<usize>,
+    /// Vectors may be cut to this length or more; none where they may not be cut.
+    pub shortest: Option<usize>,
     /// Where known; embedders only. Never guessed.
     pub pooling: Option<PooledBy>,
     pub query_prompt: String,
@@ -155,6 +157,7 @@ mod tests {
             recorded: "2026-11-21T06:40:00Z".to_owned(),
             context: Some(512),
             dimensions: Some(384),
+            shortest: None,
             pooling: Some(PooledBy::Mean),
             query_prompt: "query: ".to_owned(),
             passage_prompt: String::new(),

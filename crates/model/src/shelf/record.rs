@@ -35,6 +35,8 @@ pub(super) struct Record {
     #[serde(skip_serializing_if = "Option::is_none")]
     dimensions: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    shortest: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pooling: Option<PooledBy>,
     query_prompt: String,
     passage_prompt: String,
@@ -63,6 +65,7 @@ impl Record {
             recorded: now(),
             context: Some(entry.context),
             dimensions: entry.dimensions,
+            shortest: entry.shortest,
             pooling: entry.pooling,
             query_prompt: entry.query_prompt.clone(),
             passage_prompt: entry.passage_prompt.clone(),
@@ -87,6 +90,7 @@ impl Record {
             recorded: now(),
             context: recipe.context,
             dimensions: recipe.dimensions,
+            shortest: recipe.shortest,
             pooling: recipe.pooling,
             query_prompt: recipe.query_prompt,
             passage_prompt: recipe.passage_prompt,
@@ -160,6 +164,7 @@ impl Record {
             recorded: self.recorded,
             context: self.context,
             dimensions: self.dimensions,
+            shortest: self.shortest,
             pooling: self.pooling,
             query_prompt: self.query_prompt,
             passage_prompt: self.passage_prompt,
