@@ -156,6 +156,10 @@ pub(crate) struct Search {
     #[arg(long, value_enum, default_value_t = Mode::Hybrid)]
     pub(crate) mode: Mode,
 
+    /// Reranker for --mode rerank: a name of `rag models list`
+    #[arg(long, value_name = "NAME", env = "RAG_RERANKER")]
+    pub(crate) reranker: Option<String>,
+
     /// Show what each search said of a hit and what it added to its score
     #[arg(long)]
     pub(crate) explain: bool,
@@ -209,9 +213,12 @@ impl Within {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum Mode {
+    /// Words and vectors together
     Hybrid,
     Words,
     Vector,
+    /// Hybrid, and the best read again by a reranker
+    Rerank,
 }
 
 impl From<Mode> for rag_core::Mode {
@@ -220,6 +227,7 @@ impl From<Mode> for rag_core::Mode {
             Mode::Hybrid => Self::Hybrid,
             Mode::Words => Self::Words,
             Mode::Vector => Self::Vector,
+            Mode::Rerank => Self::Rerank,
         }
     }
 }
@@ -326,6 +334,10 @@ pub(crate) struct Eval {
     /// Searches to score, the first being what the others are held against
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Mode::Words, Mode::Vector, Mode::Hybrid])]
     pub(crate) mode: Vec<Mode>,
+
+    /// Reranker for --mode rerank: a name of `rag models list`
+    #[arg(long, value_name = "NAME", env = "RAG_RERANKER")]
+    pub(crate) reranker: Option<String>,
 
     /// Hits asked for
     #[arg(short = 'n', long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]

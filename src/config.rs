@@ -31,6 +31,7 @@ struct File {
     kb: Option<String>,
     embedder: Option<String>,
     model: Option<String>,
+    reranker: Option<String>,
     #[serde(default)]
     passwords: Vec<String>,
     #[serde(default)]
@@ -43,6 +44,7 @@ pub(crate) const CONFIG: &str = "config.toml";
 const KB: &str = "default";
 const EMBEDDER: &str = "all-minilm-l6-v2";
 const MODEL: &str = "smollm2-135m-instruct";
+const RERANKER: &str = "ms-marco-minilm-l6-v2";
 
 impl Config {
     /// # Errors
@@ -86,6 +88,11 @@ impl Config {
         flag.or(self.embedder.as_deref()).unwrap_or(EMBEDDER)
     }
 
+    /// The reranker; `flag` wins.
+    pub(crate) fn reranker<'a>(&'a self, flag: Option<&'a str>) -> &'a str {
+        flag.or(self.file.reranker.as_deref()).unwrap_or(RERANKER)
+    }
+
     /// The language model; `flag` wins.
     pub(crate) fn model<'a>(&'a self, flag: Option<&'a str>) -> &'a str {
         flag.or(self.file.model.as_deref()).unwrap_or(MODEL)
@@ -119,6 +126,6 @@ fn read_file(path: &Path) -> rag_core::Result<File> {
             format!("`{}` is not a valid config", path.display()),
         )
         .because(cause)
-        .hint("the keys are: kb, embedder, model, passwords, ocr_languages")
+        .hint("the keys are: kb, embedder, model, reranker, passwords, ocr_languages")
     })
 }

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rag_core::{Code, Embedder, Error, Extractor, Generator, Result};
+use rag_core::{Code, Embedder, Error, Extractor, Generator, Reranker, Result};
 use rag_engine::{Engine, KnowledgeBase, Limits, Settings, WorkerPool};
 use rag_model::{
-    Catalogue, Device, EmbedderSizer, EmbedderSpec, GgufGenerator, Kind, LocalEmbedder, ModelFiles,
-    Role, Shelf, Support,
+    Catalogue, Device, EmbedderSizer, EmbedderSpec, GgufGenerator, Kind, LocalEmbedder,
+    LocalReranker, ModelFiles, RerankerSpec, Role, Shelf, Support,
 };
 use rag_text::Reader;
 
@@ -85,6 +85,25 @@ pub(crate) fn sizer(config: &Config) -> Result<(String, EmbedderSizer)> {
 fn embedder(config: &Config, name: &str) -> Result<Arc<dyn Embedder>> {
     let (files, spec) = embedder_files(config, name)?;
     Ok(Arc::new(LocalEmbedder::load(
+        &files,
+        spec,
+        &Device::best(),
+    )?))
+}
+
+/// The reranker of `flag` or config.
+pub(crate) fn reranker(config: &Config, flag: Option<&str>) -> Result<Arc<dyn Reranker>> {
+    let name = config.reranker(flag);
+    let model = shelf(config).require(name)?;
+    if model.kind != Kind::Reranker {
+        return Err(
+            Error::new(Code::Usage, format!("`{name}` is not a reranker"))
+                .hint("rag models list shows the rerankers"),
+        );
+    }
+    let files = ModelFiles::of(&model)?;
+    let spec = RerankerSpec::of(&model);
+    Ok(Arc::new(LocalReranker::load(
         &files,
         spec,
         &Device::best(),

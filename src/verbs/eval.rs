@@ -36,9 +36,12 @@ pub(crate) fn run(config: &Config, options: &Eval, printer: &mut Printer) -> any
         },
         ..Settings::default()
     };
-    let engine = wiring::engine(&config)?
+    let mut engine = wiring::engine(&config)?
         .with_settings(settings)
         .with_embedder(embedder);
+    if evaluation.modes.contains(&Mode::Rerank) {
+        engine = engine.with_reranker(wiring::reranker(&config, options.reranker.as_deref())?);
+    }
     stop_on_interrupt(engine.stop_switch())?;
     let mut meter = Meter::new(printer.is_watched());
     let report = engine.ingest(std::slice::from_ref(&options.dir), &mut |event| {

@@ -26,6 +26,9 @@ pub(crate) fn run(
     if query.mode != Mode::Words {
         engine = engine.with_embedder(wiring::embedder_for_reading(config)?);
     }
+    if query.mode == Mode::Rerank {
+        engine = engine.with_reranker(wiring::reranker(config, options.reranker.as_deref())?);
+    }
     let started = Instant::now();
     let hits = engine.search(&query)?;
     let result = SearchResult {
