@@ -152,7 +152,7 @@ pub(crate) struct Search {
     #[arg(short = 'n', long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) limit: u16,
 
-    /// Which searches take part
+    /// Which searches take part; rerank is hybrid, and the best hits are read again by a reranker
     #[arg(long, value_enum, default_value_t = Mode::Hybrid)]
     pub(crate) mode: Mode,
 
@@ -213,11 +213,9 @@ impl Within {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum Mode {
-    /// Words and vectors together
     Hybrid,
     Words,
     Vector,
-    /// Hybrid, and the best read again by a reranker
     Rerank,
 }
 

@@ -48,7 +48,7 @@ pub(crate) fn run(
     }
     if !printer.is_json() {
         for hit in &result.hits {
-            let place = place(&hit.source, hit.part.as_deref(), hit.page, hit.lines);
+            let place = place(&hit.source, hit.part.as_deref(), hit.page, found_lines(hit));
             let under = under(&hit.heading, hit.part.as_deref());
             printer.line(&format!("{:>2}. {place}{under}", hit.rank))?;
             printer.line(&format!("    {}", excerpt(found(hit), 200)))?;
@@ -64,6 +64,19 @@ pub(crate) fn run(
 fn found(hit: &HitRow) -> &str {
     let from = hit.focus.start.saturating_sub(hit.span.start);
     hit.text.get(from..).unwrap_or(&hit.text)
+}
+
+/// The lines of what was found.
+fn found_lines(hit: &HitRow) -> Option<Lines> {
+    let lines = hit.lines?;
+    let from = hit.focus.start.checked_sub(hit.span.start)?;
+    let to = hit.focus.end.checked_sub(hit.span.start)?;
+    let breaks = |text: Option<&str>| text.map(|text| text.matches('\n').count() as u32);
+    let first = lines.first + breaks(hit.text.get(..from))?;
+    Some(Lines {
+        first,
+        last: first + breaks(hit.text.get(from..to))?,
+    })
 }
 
 /// What each search said of a hit, on one line.
@@ -132,6 +145,8 @@ pub(crate) fn excerpt(text: &str, most: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use rag_core::Span;
+
     use super::*;
 
     #[test]
@@ -143,6 +158,27 @@ mod tests {
         assert_eq!(place("a.html", None, None, None), "a.html");
         let inner = place("a.zip", Some("b/c.pdf"), Some(2), None);
         assert_eq!(inner, "a.zip › b/c.pdf p. 2");
+    }
+
+    #[test]
+    fn of_a_hit_with_its_neighbours_the_place_of_what_was_found_is_shown() {
+        let hit = HitRow {
+            rank: 1,
+            source: "a.md".into(),
+            part: None,
+            page: None,
+            page_end: None,
+            lines: Some(Lines { first: 3, last: 7 }),
+            heading: Vec::new(),
+            span: Span::new(10, 28),
+            focus: Span::new(17, 22),
+            text: "before\ntwo\nl\nafter".into(),
+            table_header: None,
+            score: 1.0,
+            why: Why::default(),
+        };
+        assert_eq!(found(&hit), "two\nl\nafter");
+        assert_eq!(found_lines(&hit), Some(Lines { first: 4, last: 5 }));
     }
 
     #[test]

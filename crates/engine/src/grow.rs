@@ -154,14 +154,18 @@ fn fits(one: &Chunk, next: &Chunk, whole: &Chunk, added: &Chunk, tokens: usize) 
 }
 
 /// Puts `next` behind `one`. What stands between them is white space, of which only the length is
-/// known: with it every place in the text stays where it is in the document.
+/// known: with it every place in the text stays where it is in the document, and every line too where
+/// lines are known.
 fn append(one: &mut Chunk, next: &Chunk) {
     let gap = next.span.start - one.span.end;
-    match gap {
-        0 => {}
-        1 => one.text.push(' '),
-        _ => one.text.extend(std::iter::repeat_n('\n', gap)),
-    }
+    let breaks = match (one.lines, next.lines) {
+        (Some(one), Some(next)) => next.first.saturating_sub(one.last) as usize,
+        _ if gap == 1 => 0,
+        _ => gap,
+    };
+    let breaks = breaks.min(gap);
+    one.text.extend(std::iter::repeat_n('\n', breaks));
+    one.text.extend(std::iter::repeat_n(' ', gap - breaks));
     one.text.push_str(&next.text);
     one.span = Span::new(one.span.start, next.span.end);
     one.tokens += next.tokens;
