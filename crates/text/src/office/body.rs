@@ -6,6 +6,7 @@
 
 use rag_core::{BlockKind, Document};
 
+use super::node::{Cell, Node, Paragraph};
 use crate::flow::Flow;
 
 /// Tables and text boxes within each other; what lies deeper is read as part of the deepest.
@@ -50,27 +51,6 @@ enum Role {
     Aside,
 }
 
-#[derive(Debug)]
-pub(super) enum Node {
-    Paragraph(Paragraph),
-    Table(Vec<Vec<Cell>>),
-}
-
-#[derive(Debug, Default)]
-pub(super) struct Cell {
-    nodes: Vec<Node>,
-}
-
-#[derive(Debug)]
-pub(super) struct Paragraph {
-    kind: BlockKind,
-    /// Line breaks are kept where the paragraph is a block of its own.
-    text: String,
-    /// Stretches of `text` that point somewhere.
-    links: Vec<(usize, usize, String)>,
-    link: Option<(usize, String)>,
-}
-
 impl Default for Body {
     fn default() -> Self {
         Self {
@@ -106,12 +86,7 @@ impl Body {
     /// Begins a paragraph and ends the one that was open.
     pub(super) fn begin(&mut self, kind: BlockKind) {
         self.end();
-        self.top().open = Some(Paragraph {
-            kind,
-            text: String::new(),
-            links: Vec::new(),
-            link: None,
-        });
+        self.top().open = Some(Paragraph::new(kind));
     }
 
     /// Changes what the open paragraph is.
@@ -130,9 +105,7 @@ impl Body {
 
     /// The words of the open paragraph.
     pub(super) fn open_words(&self) -> Option<String> {
-        let open = self.frames.last()?.open.as_ref()?;
-        let words: Vec<&str> = open.text.split_whitespace().collect();
-        (!words.is_empty()).then(|| words.join(" "))
+        self.frames.last()?.open.as_ref()?.line()
     }
 
     /// Leaves out the open paragraph, but not what stands in it aside.
@@ -177,15 +150,13 @@ impl Body {
     pub(super) fn open_link(&mut self, target: &str) {
         self.close_link();
         if let Some(open) = &mut self.top().open {
-            open.link = Some((open.text.len(), target.to_owned()));
+            open.open_link(target);
         }
     }
 
     pub(super) fn close_link(&mut self) {
-        if let Some(open) = &mut self.top().open
-            && let Some((from, target)) = open.link.take()
-        {
-            open.links.push((from, open.text.len(), target));
+        if let Some(open) = &mut self.top().open {
+            open.close_link();
         }
     }
 
@@ -376,158 +347,13 @@ impl Body {
             self.top().nodes.push(node);
             return;
         }
-        match node {
-            Node::Paragraph(paragraph) => self.write(&paragraph),
-            Node::Table(rows) => {
-                self.flow.begin(BlockKind::Table);
-                let mut is_first = true;
-                for row in &rows {
-                    if !std::mem::take(&mut is_first) {
-                        self.flow.separator('\n');
-                    }
-                    for (at, cell) in row.iter().enumerate() {
-                        if at > 0 {
-                            // The first row may begin with an empty cell.
-                            if self.flow.has_text() {
-                                self.flow.separator('\t');
-                            } else {
-                                self.flow.verbatim("\t");
-                            }
-                        }
-                        write_cell(&mut self.flow, &cell.nodes);
-                    }
-                }
-                self.flow.close();
-            }
-        }
-    }
-
-    /// Writes a paragraph as a block of its own.
-    fn write(&mut self, paragraph: &Paragraph) {
-        if let BlockKind::Heading(_) = paragraph.kind
+        if let Node::Paragraph(paragraph) = &node
+            && let BlockKind::Heading(_) = paragraph.kind
             && self.first_heading.is_none()
         {
-            let words: Vec<&str> = paragraph.text.split_whitespace().collect();
-            self.first_heading = Some(words.join(" "));
+            self.first_heading = paragraph.line();
         }
-        if paragraph.kind == BlockKind::Code {
-            // Each line of a listing may be a paragraph of its own.
-            if self.flow.is_in(BlockKind::Code) {
-                self.flow.verbatim(
-                    "
-",
-                );
-            } else {
-                self.flow.begin(BlockKind::Code);
-            }
-            self.flow.verbatim(&paragraph.text);
-            return;
-        }
-        self.flow.begin(paragraph.kind);
-        for (target, words) in paragraph.pieces() {
-            let from = self.flow.position();
-            for (at, line) in words.split('\n').enumerate() {
-                if at > 0 {
-                    self.flow.separator('\n');
-                }
-                self.flow.words(line);
-            }
-            if let Some(target) = target {
-                self.flow.link(from, target);
-            }
-        }
-        self.flow.close();
-    }
-}
-
-impl Node {
-    /// The same, where what would be a list elsewhere is not one.
-    pub(super) fn into_prose(self) -> Self {
-        match self {
-            Self::Paragraph(paragraph) => Self::Paragraph(Paragraph {
-                kind: BlockKind::Paragraph,
-                ..paragraph
-            }),
-            table @ Self::Table(_) => table,
-        }
-    }
-
-    /// The same, where a heading stands above all others.
-    pub(super) fn into_main_heading(self) -> Self {
-        match self {
-            Self::Paragraph(paragraph) => Self::Paragraph(Paragraph {
-                kind: BlockKind::Heading(1),
-                ..paragraph
-            }),
-            table @ Self::Table(_) => table,
-        }
-    }
-}
-
-impl Paragraph {
-    pub(super) fn prefix(&mut self, words: &str) {
-        let by = words.len();
-        self.text.insert_str(0, words);
-        for link in &mut self.links {
-            link.0 += by;
-            link.1 += by;
-        }
-        if let Some(link) = &mut self.link {
-            link.0 += by;
-        }
-    }
-
-    /// The text, cut at the ends of links.
-    fn pieces(&self) -> impl Iterator<Item = (Option<&str>, &str)> {
-        let mut at = 0;
-        let mut links = self.links.iter().peekable();
-        std::iter::from_fn(move || {
-            while links
-                .peek()
-                .is_some_and(|link| link.0 < at || link.1 == link.0)
-            {
-                links.next();
-            }
-            let (end, target) = match links.peek() {
-                Some((from, to, target)) if *from == at => (*to, Some(target.as_str())),
-                Some((from, ..)) => (*from, None),
-                None => (self.text.len(), None),
-            };
-            let piece = self.text.get(at..end).filter(|piece| !piece.is_empty())?;
-            at = end;
-            Some((target, piece))
-        })
-    }
-}
-
-/// The words of nodes, parted by spaces.
-pub(super) fn words_of(nodes: &[Node]) -> String {
-    let mut flow = Flow::default();
-    write_cell(&mut flow, nodes);
-    flow.finish().text
-}
-
-/// Writes what a cell holds as one line. Tables within it were counted when they were opened: they
-/// don't lie deeper than [`MAX_FRAMES`].
-fn write_cell(flow: &mut Flow, nodes: &[Node]) {
-    for node in nodes {
-        match node {
-            Node::Paragraph(paragraph) => {
-                flow.words(" ");
-                for (target, words) in paragraph.pieces() {
-                    let from = flow.position();
-                    flow.words(words);
-                    if let Some(target) = target {
-                        flow.link(from, target);
-                    }
-                }
-            }
-            Node::Table(rows) => {
-                for cell in rows.iter().flatten() {
-                    write_cell(flow, &cell.nodes);
-                }
-            }
-        }
+        node.write(&mut self.flow);
     }
 }
 

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, HashMap};
 use rag_core::BlockKind;
 
 use super::{
-    body::{Body, Node},
+    body::Body,
+    node::Node,
     package::{Package, Relations},
     xml::{Token, Xml},
 };

@@ -15,6 +15,7 @@ pub(crate) use recognise::looked_into;
 mod body;
 mod docx;
 mod drawing;
+mod node;
 mod numerals;
 pub(crate) mod odf;
 mod package;

@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use rag_core::{BlockKind, Document};
 
 use super::{
-    body::{Body, Node},
+    body::Body,
     docx, drawing,
+    node::Node,
     package::{Package, Relations, related},
     xml::{Tag, Token, Xml},
 };
@@ -293,7 +294,7 @@ fn comes_before(one: &Shape, other: &Shape) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::office::body::words_of;
+    use crate::office::node::words_of;
 
     fn shape(text: &str, role: &str, place: Option<[i64; 4]>) -> Shape {
         let mut body = Body::aside();

@@ -97,6 +97,17 @@ pub(in crate::office) fn address(instruction: &str) -> Option<String> {
         .map(str::to_owned)
 }
 
+/// The address that the result of any field points to, if it is a link.
+pub(in crate::office) fn link_of(instruction: &str) -> Option<String> {
+    let instruction = instruction.trim_start();
+    let command = instruction.get(..9)?;
+    if command.eq_ignore_ascii_case("HYPERLINK") {
+        address(instruction)
+    } else {
+        None
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

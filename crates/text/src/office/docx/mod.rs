@@ -11,8 +11,9 @@ use self::{
     styles::Styles,
 };
 use super::{
-    body::{Body, Node, words_of},
+    body::Body,
     drawing,
+    node::{Node, words_of},
     package::{Package, Relations, related},
     properties::Properties,
     xml::{Token, Xml},

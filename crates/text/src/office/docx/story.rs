@@ -11,7 +11,8 @@ use super::{
     styles::{self, Number, Styles},
 };
 use crate::office::{
-    body::{Body, Node},
+    body::Body,
+    node::Node,
     package::Relations,
     symbols,
     xml::{Tag, Token, Xml},

@@ -11,9 +11,9 @@ use self::{
     styles::Styles,
 };
 use super::{
-    body::{Node, words_of},
     docx::is_page_number,
     ended,
+    node::{Node, words_of},
     package::Package,
     properties::Properties,
     xml::{Token, Xml},

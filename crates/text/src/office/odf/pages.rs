@@ -5,7 +5,7 @@ use rag_core::BlockKind;
 
 use super::story::Story;
 use crate::office::{
-    body::Node,
+    node::Node,
     slides::{Shape, in_reading_order},
     xml::{Tag, Token, Xml},
 };

@@ -11,7 +11,8 @@ use super::{
     styles::{Family, OUTLINE, Styles},
 };
 use crate::office::{
-    body::{Body, Node},
+    body::Body,
+    node::Node,
     xml::{Tag, Token, Xml},
 };
 

@@ -11,6 +11,7 @@ use crate::{
     nest::Input,
 };
 
+mod characters;
 mod charset;
 mod group;
 mod reading;

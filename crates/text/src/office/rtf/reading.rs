@@ -1,4 +1,4 @@
-//! The state of a reading: groups within each other, bytes that are not characters yet, and the
+//! The state of a reading: groups within each other, what control words change in them, and the
 //! stories that paragraphs are written into.
 
 use std::collections::HashSet;
@@ -7,22 +7,22 @@ use rag_core::{Document, Warning, WarningKind};
 
 use super::{
     Date,
+    characters::Characters,
     charset::Charset,
     group::{Destination, Group, Paragraph},
     lost, signs,
     story::Story,
-    tables::{Fonts, Styles},
+    tables::{Font, Fonts, Styles},
     tokens::Token,
 };
 use crate::office::{
-    body::{Node, words_of},
     docx::{
-        fields::{address, is_page},
+        fields::{is_page, link_of},
         is_page_number,
         styles::Look,
     },
+    node::{Node, words_of},
     properties::title_of,
-    symbols,
 };
 
 /// Groups within each other; those that lie deeper have the state of the deepest.
@@ -40,12 +40,7 @@ pub(super) struct Reading {
     deeper: usize,
     /// `\*` came: what follows may be passed over by who does not know it.
     is_starred: bool,
-    /// Characters that are still to be passed over, since one given by its number stood for them.
-    to_skip: usize,
-    waiting: Waiting,
-    /// The first half of a character that is given as two numbers.
-    surrogate: Option<u16>,
-    code_page: Charset,
+    characters: Characters,
     default_font: i32,
     fonts: Fonts,
     styles: Styles,
@@ -64,15 +59,6 @@ pub(super) struct Reading {
     has_ended_line: bool,
 }
 
-/// Text that is not decoded yet.
-#[derive(Debug, Default)]
-struct Waiting {
-    /// They may end in half a character.
-    bytes: Vec<u8>,
-    /// Whether one of them stood in the file as it is and is not ASCII.
-    is_raw: bool,
-}
-
 impl Default for Reading {
     fn default() -> Self {
         Self {
@@ -80,10 +66,7 @@ impl Default for Reading {
             outer: Vec::new(),
             deeper: 0,
             is_starred: false,
-            to_skip: 0,
-            waiting: Waiting::default(),
-            surrogate: None,
-            code_page: Charset::WESTERN,
+            characters: Characters::default(),
             default_font: 0,
             fonts: Fonts::default(),
             styles: Styles::default(),
@@ -113,17 +96,11 @@ impl Reading {
             }
             Token::Symbol(symbol) => self.symbol(symbol),
             Token::Hex(byte) => {
-                if !self.skips() {
-                    self.waiting.bytes.push(byte);
+                if !self.characters.skips() {
+                    self.characters.push(byte);
                 }
             }
-            Token::Bytes(bytes) => {
-                let skipped = self.to_skip.min(bytes.len());
-                self.to_skip -= skipped;
-                let bytes = &bytes[skipped..];
-                self.waiting.is_raw |= !bytes.is_ascii();
-                self.waiting.bytes.extend_from_slice(bytes);
-            }
+            Token::Bytes(bytes) => self.characters.take(bytes),
         }
     }
 
@@ -173,7 +150,7 @@ impl Reading {
 
     fn open(&mut self) {
         self.flush(false);
-        self.to_skip = 0;
+        self.characters.stop_skipping();
         self.is_starred = false;
         if self.outer.len() >= MAX_GROUPS {
             self.deeper += 1;
@@ -187,7 +164,7 @@ impl Reading {
     }
 
     fn close(&mut self) {
-        self.to_skip = 0;
+        self.characters.stop_skipping();
         self.is_starred = false;
         if self.deeper > 0 {
             self.deeper -= 1;
@@ -298,7 +275,7 @@ impl Reading {
             return;
         }
         if let Some(sign) = signs::of_word(word) {
-            if !self.skips() {
+            if !self.characters.skips() {
                 self.flush(true);
                 self.write(sign);
             }
@@ -318,10 +295,10 @@ impl Reading {
             }
             "v" => self.group.is_hidden = is_on,
             "deleted" => self.group.is_deleted = is_on,
-            "ansicpg" => self.code_page = Charset::of_code_page(n).unwrap_or(self.code_page),
-            "mac" => self.code_page = Charset::MAC,
-            "pc" => self.code_page = Charset::DOS,
-            "pca" => self.code_page = Charset::DOS_WESTERN,
+            "ansicpg" => self.characters.set_code_page(Charset::of_code_page(n)),
+            "mac" => self.characters.set_code_page(Some(Charset::MAC)),
+            "pc" => self.characters.set_code_page(Some(Charset::DOS)),
+            "pca" => self.characters.set_code_page(Some(Charset::DOS_WESTERN)),
             "deff" => {
                 self.default_font = n;
                 self.group.font = n;
@@ -412,7 +389,7 @@ impl Reading {
     }
 
     fn with_story(&mut self, work: impl FnOnce(&mut Story)) {
-        self.to_skip = 0;
+        self.characters.stop_skipping();
         if let Some(story) = self.stories.last_mut() {
             work(story);
         }
@@ -421,9 +398,9 @@ impl Reading {
     fn symbol(&mut self, symbol: u8) {
         if symbol == b'*' {
             self.is_starred = true;
-        } else if !self.skips() {
+        } else if !self.characters.skips() {
             match (symbol, signs::of_symbol(symbol)) {
-                (b'{' | b'}' | b'\\', _) => self.waiting.bytes.push(symbol),
+                (b'{' | b'}' | b'\\', _) => self.characters.push(symbol),
                 (_, Some(sign)) => {
                     self.flush(true);
                     self.write(sign);
@@ -433,41 +410,12 @@ impl Reading {
         }
     }
 
-    /// Whether the next character is one that stands for another, which has been read.
-    fn skips(&mut self) -> bool {
-        let skips = self.to_skip > 0;
-        self.to_skip -= usize::from(skips);
-        skips
-    }
-
-    /// `\uN`: a character by its number, in 16 bits with a sign.
     fn unicode(&mut self, number: i32) {
         self.flush(true);
-        self.to_skip = self.group.substitutes;
-        let number = if number < 0 {
-            number + 0x1_0000
-        } else {
-            number
-        };
-        let Ok(code) = u32::try_from(number) else {
-            return;
-        };
-        if let 0xD800..=0xDBFF = code {
-            self.surrogate = Some(code as u16);
-            return;
-        }
-        let high = self.surrogate.take();
-        let c = match (high, code) {
-            (Some(high), 0xDC00..=0xDFFF) => {
-                let pair = [high, code as u16];
-                char::decode_utf16(pair).next().and_then(Result::ok)
-            }
-            (_, 0xF000..=0xF0FF) => {
-                let font = self.fonts.get(self.group.font);
-                symbols::shown(font.map_or("", |font| &font.name), code)
-            }
-            _ => char::from_u32(code).filter(|c| !c.is_control()),
-        };
+        let font = self.fonts.get(self.group.font);
+        let c = self
+            .characters
+            .unicode(number, self.group.substitutes, font);
         if let Some(c) = c {
             self.write(c.encode_utf8(&mut [0; 4]));
         }
@@ -475,44 +423,18 @@ impl Reading {
 
     /// Makes characters of the bytes that wait. Half of one is kept unless `to_the_end`.
     fn flush(&mut self, to_the_end: bool) {
-        if self.waiting.bytes.is_empty() {
+        if self.characters.is_empty() {
             return;
         }
-        let font = self.fonts.get(self.group.font);
-        let own = font.and_then(|font| font.charset);
+        let destination = self.group.destination;
         // Names of fonts of symbols are written in letters.
-        let is_name = self.group.destination == Destination::Fonts;
-        let charset = match own {
-            Some(Charset::Symbols) if is_name => self.code_page,
-            // A font for Western letters does not say so where the file is Chinese.
-            Some(western)
-                if western == Charset::WESTERN
-                    && self.code_page.is_double_byte()
-                    && self.code_page.fits_in_pairs(&self.waiting.bytes) =>
-            {
-                self.code_page
-            }
-            own => own.unwrap_or(self.code_page),
+        let is_legible = |font: &&Font| {
+            destination != Destination::Fonts || font.charset != Some(Charset::Symbols)
         };
-        let mut bytes = std::mem::take(&mut self.waiting.bytes);
-        if !to_the_end && charset.breaks_off(&bytes) {
-            self.waiting.bytes.extend(bytes.pop());
-        }
-        let is_raw = std::mem::take(&mut self.waiting.is_raw);
-        let unicode = std::str::from_utf8(&bytes).ok();
-        if charset == Charset::Symbols {
-            let name = font.map_or("", |font| &font.name);
-            let sign = |byte: &u8| symbols::shown(name, 0xF000 + u32::from(*byte));
-            let text: String = bytes.iter().filter_map(sign).collect();
-            self.write(&text);
-        } else if let Some(text) = unicode.filter(|_| is_raw && !charset.is_double_byte()) {
-            // Nobody means what UTF-8 looks like in another code page.
-            self.write(text);
-        } else {
-            let (text, is_whole) = charset.decode(&bytes);
-            self.has_unknown |= !is_whole && self.group.destination.has_paragraphs();
-            self.write(&text);
-        }
+        let font = self.fonts.get(self.group.font).filter(is_legible);
+        let decoded = self.characters.decode(font, to_the_end);
+        self.has_unknown |= !decoded.is_whole && destination.has_paragraphs();
+        self.write(&decoded.text);
     }
 
     fn write(&mut self, text: &str) {
@@ -554,7 +476,7 @@ impl Reading {
 
     fn end_paragraph(&mut self) {
         self.flush(true);
-        self.to_skip = 0;
+        self.characters.stop_skipping();
         let paragraph = self.group.paragraph;
         let look: Look = self.styles.look(paragraph.style);
         if let Some(story) = self.stories.last_mut() {
@@ -567,16 +489,5 @@ impl Reading {
 fn keep(buffer: &mut String, words: &str) {
     if buffer.len() + words.len() <= MAX_WORDS {
         buffer.push_str(words);
-    }
-}
-
-/// The address that the result of a field points to.
-fn link_of(instruction: &str) -> Option<String> {
-    let instruction = instruction.trim_start();
-    let command = instruction.get(..9)?;
-    if command.eq_ignore_ascii_case("HYPERLINK") {
-        address(instruction)
-    } else {
-        None
     }
 }

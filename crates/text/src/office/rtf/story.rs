@@ -4,10 +4,7 @@
 use rag_core::BlockKind;
 
 use super::group::Paragraph;
-use crate::office::{
-    body::{Body, Node},
-    docx::styles::Look,
-};
+use crate::office::{body::Body, docx::styles::Look, node::Node};
 
 /// Tables within each other.
 const MAX_TABLES: usize = 8;
