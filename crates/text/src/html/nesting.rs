@@ -10,6 +10,10 @@ use std::{borrow::Cow, collections::HashMap};
 /// Deepest nesting that is kept.
 const MAX_DEPTH: usize = 512;
 
+/// Deepest nesting of lists. Their items lie in the tree too, without being counted here, so that a
+/// list that is never closed would make every tag twice as dear as other elements do.
+const MAX_LISTS: usize = 32;
+
 /// So many formatting elements may wait for their end at once.
 const MAX_FORMATTING: usize = 12;
 
@@ -24,6 +28,8 @@ const UNCLOSED: [&str; 17] = [
     "p", "li", "dt", "dd", "option", "optgroup", "tr", "td", "th", "thead", "tbody", "tfoot",
     "colgroup", "rt", "rp", "body", "html",
 ];
+
+const LISTS: [&str; 5] = ["ul", "ol", "dl", "menu", "dir"];
 
 /// Elements that the parser opens again where a block cut them off.
 const FORMATTING: [&str; 14] = [
@@ -41,6 +47,7 @@ pub(super) fn bounded(page: &str) -> (Cow<'_, str>, bool) {
         page,
         is_xml: is_xml(page),
         open: Vec::new(),
+        lists: 0,
         dropped: HashMap::new(),
         formatting: HashMap::new(),
         out: String::new(),
@@ -83,6 +90,8 @@ struct Edits<'a> {
     page: &'a str,
     is_xml: bool,
     open: Vec<String>,
+    /// How many of them are lists.
+    lists: usize,
     /// By name, start tags that were left out and whose end tags are to be left out too.
     dropped: HashMap<String, usize>,
     /// By name, formatting elements that are open.
@@ -116,7 +125,9 @@ impl Edits<'_> {
         let is_formatting = FORMATTING.contains(&name);
         let waiting = self.formatting.values().sum::<usize>();
         let is_too_many = is_formatting && name != "a" && waiting >= MAX_FORMATTING;
-        if self.open.len() >= MAX_DEPTH || is_too_many {
+        let is_list = LISTS.contains(&name);
+        let is_deep_list = is_list && self.lists >= MAX_LISTS;
+        if self.open.len() >= MAX_DEPTH || is_deep_list || is_too_many {
             *self.dropped.entry(name.to_owned()).or_default() += 1;
             self.is_too_deep |= !is_too_many;
             self.replace(tag, "");
@@ -127,6 +138,7 @@ impl Edits<'_> {
             // A link within a link ends it.
             *count = if name == "a" { 1 } else { *count + 1 };
         }
+        self.lists += usize::from(is_list);
         // The parser itself ends a link, a heading or a button where the next one begins.
         if self
             .open
@@ -152,7 +164,8 @@ impl Edits<'_> {
                 // Blocks that were opened inside of it stay open.
                 self.open.remove(depth);
             } else {
-                self.open.truncate(depth);
+                let closed = self.open.drain(depth..);
+                self.lists -= closed.filter(|open| LISTS.contains(&open.as_str())).count();
             }
         }
     }
@@ -273,6 +286,23 @@ mod tests {
         assert_eq!(page.matches("<div>").count(), MAX_DEPTH);
         assert_eq!(page.matches("</div>").count(), MAX_DEPTH);
         assert!(page.ends_with("<p>after"));
+    }
+
+    #[test]
+    fn lists_end_sooner_and_begin_anew_where_they_were_closed() {
+        let (page, is_too_deep) = bounded_lists(1_000, "");
+        assert!(is_too_deep);
+        assert_eq!(page.matches("<ul>").count(), MAX_LISTS);
+        assert_eq!(page.matches("<li>x").count(), 1_000);
+        let (page, is_too_deep) = bounded_lists(1_000, "</ul>");
+        assert!(!is_too_deep);
+        assert_eq!(page.matches("<ul>").count(), 1_000);
+    }
+
+    fn bounded_lists(count: usize, end: &str) -> (String, bool) {
+        let page = format!("<ul><li>x{end}").repeat(count);
+        let (page, is_too_deep) = bounded(&page);
+        (page.into_owned(), is_too_deep)
     }
 
     #[test]

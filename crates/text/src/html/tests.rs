@@ -227,3 +227,17 @@ fn nesting_without_end_loses_no_text_and_makes_no_more_of_it() {
         read(&page);
     }
 }
+
+#[test]
+fn lists_that_are_never_closed_cost_their_length_and_lose_no_item() {
+    // The parser looks through the elements around every tag: their number is the work.
+    let work = |count: usize| {
+        let (html, _) = parsed(&"<ul><li>x ".repeat(count));
+        let nodes = html.tree.nodes();
+        nodes.map(|node| node.ancestors().count()).sum::<usize>()
+    };
+    assert!(work(4_000) < 4_000 * 2 * 100);
+    assert!(work(4_000) < work(1_000) * 5);
+    let document = read(&"<ul><li>x ".repeat(1_000));
+    assert_eq!(document.text.matches('x').count(), 1_000);
+}
