@@ -17,7 +17,7 @@ use super::{
     package::{OLE_MARK, Package, related},
     properties::Properties,
 };
-use crate::{error::Failure, flow::Flow, nest::Input};
+use crate::{error::Failure, flow::Flow, guard::guarded, nest::Input};
 
 /// Cells that are read of a workbook; more than that is named as lost.
 const MAX_CELLS: usize = 3_000_000;
@@ -58,13 +58,13 @@ pub(super) fn read(input: &Input<'_>) -> Result<Document, Failure> {
     } else if package.has("xl/workbook.bin") {
         let mut sheets: Xlsb<_> = opened(input)?;
         for sheet in worksheets(sheets.sheets_metadata()) {
-            let outcome = cells_of_xlsb(&mut sheets, &sheet, book.left());
+            let outcome = contained(|| cells_of_xlsb(&mut sheets, &sheet, book.left()));
             book.add(&sheet, outcome);
         }
     } else {
         let mut sheets: Xlsx<_> = opened(input)?;
         for sheet in worksheets(sheets.sheets_metadata()) {
-            let outcome = cells_of_xlsx(&mut sheets, &sheet, book.left());
+            let outcome = contained(|| cells_of_xlsx(&mut sheets, &sheet, book.left()));
             book.add(&sheet, outcome);
         }
     }
@@ -98,19 +98,28 @@ where
     B: Reader<Cursor<&'b [u8]>>,
     B::Error: std::fmt::Display,
 {
-    B::new(Cursor::new(input.bytes)).map_err(|error| {
-        let cause = error.to_string();
-        if cause.to_lowercase().contains("password") {
-            return Failure::Encrypted {
-                name: input.name.to_owned(),
-            };
-        }
-        Failure::Malformed {
+    let cause = match guarded(|| B::new(Cursor::new(input.bytes))) {
+        Ok(Ok(book)) => return Ok(book),
+        Ok(Err(error)) => error.to_string(),
+        Err(panic) => panic,
+    };
+    if cause.to_lowercase().contains("password") {
+        return Err(Failure::Encrypted {
             name: input.name.to_owned(),
-            kind: KIND,
-            cause,
-        }
+        });
+    }
+    Err(Failure::Malformed {
+        name: input.name.to_owned(),
+        kind: KIND,
+        cause,
     })
+}
+
+/// The cells of a sheet as `read` gives them, or that it can't be read: damage makes calamine panic,
+/// and what was read of other sheets is not lost by it.
+fn contained(read: impl FnOnce() -> Outcome) -> Outcome {
+    guarded(read)
+        .unwrap_or_else(|panic| (Vec::new(), Some(format!("the sheet is damaged: {panic}"))))
 }
 
 /// Names of the sheets that hold cells, hidden ones too.
@@ -175,7 +184,7 @@ impl Book {
         B::Error: std::fmt::Display,
     {
         for name in worksheets(sheets.sheets_metadata()) {
-            let outcome = match sheets.worksheet_range(&name) {
+            let outcome = contained(|| match sheets.worksheet_range(&name) {
                 Err(error) => (Vec::new(), Some(format!("the sheet is damaged: {error}"))),
                 Ok(range) => {
                     let (top, left) = range.start().unwrap_or_default();
@@ -191,7 +200,7 @@ impl Book {
                     }
                     (cells, fact)
                 }
-            };
+            });
             self.add(&name, outcome);
         }
     }
@@ -319,6 +328,22 @@ mod tests {
             "12:00",
         ];
         assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn damage_that_makes_the_parser_panic_is_told_as_damage() {
+        let whole = include_bytes!("../../../../fixtures/formats/office/libreoffice.xls");
+        // Every cut leaves the directory pointing beyond the end.
+        for end in (600..whole.len()).step_by(487) {
+            let read = crate::Reader::new().read("a.xls", &whole[..end]);
+            if let Err(error) = read {
+                assert!(
+                    !error.fact.contains("parser failed"),
+                    "{end}: {}",
+                    error.fact
+                );
+            }
+        }
     }
 
     #[test]
