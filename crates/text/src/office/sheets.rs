@@ -333,8 +333,8 @@ mod tests {
     #[test]
     fn damage_that_makes_the_parser_panic_is_told_as_damage() {
         let whole = include_bytes!("../../../../fixtures/formats/office/libreoffice.xls");
-        // Every cut leaves the directory pointing beyond the end.
-        for end in (600..whole.len()).step_by(487) {
+        // Of some cuts the table of sectors points beyond the end, where calamine panics.
+        for end in (600..whole.len()).step_by(61) {
             let read = crate::Reader::new().read("a.xls", &whole[..end]);
             if let Err(error) = read {
                 assert!(
