@@ -34,20 +34,14 @@ pub(crate) fn readers(config: &Config) -> Result<Arc<WorkerPool>> {
     let program = std::env::current_exe()
         .map_err(|cause| Error::io("find", Path::new("this program"), cause))?;
     let mut limits = Limits::default();
-    if has_tesseract() {
+    // Scans will be read, which takes its time.
+    if rag_text::tesseract().is_some() {
         limits = limits.with_ocr();
     }
     let pool = WorkerPool::new(program, vec!["__extract".into()], Reader::new().rules())
         .with_options(config.reading.clone())
         .with_limits(limits);
     Ok(Arc::new(pool))
-}
-
-/// Whether scans will be read, which takes its time.
-fn has_tesseract() -> bool {
-    let name = format!("tesseract{}", std::env::consts::EXE_SUFFIX);
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|folder| folder.join(&name).is_file())
 }
 
 /// The embedder that the knowledge base was made with, or for a new one that of `flag` or config.

@@ -74,16 +74,21 @@ impl FromStr for Period {
     type Err = NoPeriod;
 
     fn from_str(text: &str) -> Result<Self, NoPeriod> {
-        let numbers: Vec<&str> = text.split('-').collect();
-        let fits = |at: usize, digits: usize, range: RangeInclusive<u8>| {
-            numbers.get(at).is_none_or(|number| {
-                number.len() == digits
-                    && number.bytes().all(|b| b.is_ascii_digit())
-                    && (digits > 2 || number.parse().is_ok_and(|n| range.contains(&n)))
-            })
+        let is_number = |text: &str, digits: usize, range: RangeInclusive<u16>| {
+            text.len() == digits
+                && text.bytes().all(|b| b.is_ascii_digit())
+                && text.parse().is_ok_and(|number| range.contains(&number))
         };
-        let is_period = fits(0, 4, 0..=0) && fits(1, 2, 1..=12) && fits(2, 2, 1..=31);
-        if is_period && numbers.len() <= 3 {
+        let is_year = |text| is_number(text, 4, 0..=9999);
+        let is_month = |text| is_number(text, 2, 1..=12);
+        let is_day = |text| is_number(text, 2, 1..=31);
+        let is_period = match text.split('-').collect::<Vec<_>>()[..] {
+            [year] => is_year(year),
+            [year, month] => is_year(year) && is_month(month),
+            [year, month, day] => is_year(year) && is_month(month) && is_day(day),
+            _ => false,
+        };
+        if is_period {
             Ok(Self(text.to_owned()))
         } else {
             Err(NoPeriod)

@@ -53,25 +53,25 @@ fn lies_in(within: &Gitignore, state: &SourceState) -> bool {
 }
 
 fn is_in(languages: &[String], state: &SourceState) -> bool {
-    let speaks = |wanted: &String| {
-        let (wanted, language) = (wanted.to_lowercase(), state.language.as_deref());
-        let language = language.unwrap_or_default().to_lowercase();
-        let rest = language.strip_prefix(&wanted);
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
-    };
+    let language = state.language.as_deref().unwrap_or_default();
+    let speaks = |wanted: &String| stands_for(wanted, language, '-');
     languages.is_empty() || languages.iter().any(speaks)
 }
 
 fn is_filed_under(tags: &[String], state: &SourceState) -> bool {
     let is = |wanted: &String| {
-        let wanted = wanted.trim_start_matches('#').to_lowercase();
-        state.tags.iter().any(|tag| {
-            let tag = tag.to_lowercase();
-            let rest = tag.strip_prefix(&wanted);
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        })
+        let wanted = wanted.trim_start_matches('#');
+        state.tags.iter().any(|tag| stands_for(wanted, tag, '/'))
     };
     tags.is_empty() || tags.iter().any(is)
+}
+
+/// Whether `name` is `wanted`, in any case, or lies below it: `zh-Hans` below `zh`, `sea/storms` below
+/// `sea`.
+fn stands_for(wanted: &str, name: &str, separator: char) -> bool {
+    let name = name.to_lowercase();
+    let rest = name.strip_prefix(&wanted.to_lowercase());
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(separator))
 }
 
 /// A file that was too fresh for its time to be kept is newer than any date asked for.

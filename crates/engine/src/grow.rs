@@ -87,12 +87,12 @@ fn with_neighbours(
             continue;
         }
         let taken = |span: Span| {
-            let overlaps = |better: &&Hit| {
+            let overlaps = |better: &Hit| {
                 better.source.key == hit.source.key
                     && better.chunk.span.start < span.end
                     && span.start < better.chunk.span.end
             };
-            out.iter().find(overlaps).is_some()
+            out.iter().any(overlaps)
         };
         let at = |ordinal: u32| {
             let chunk = neighbours.get(&(hit.source.key.clone(), ordinal))?;
@@ -115,7 +115,7 @@ fn grow<'a>(chunk: &Chunk, at: impl Fn(u32) -> Option<&'a Chunk>, tokens: usize)
     while before || after {
         if after {
             let next = last.checked_add(1).and_then(&at);
-            match next.filter(|next| fits(&whole, next, &whole, next, tokens)) {
+            match next.filter(|next| fits(&whole, next, tokens)) {
                 Some(next) => {
                     append(&mut whole, next);
                     last += 1;
@@ -125,7 +125,7 @@ fn grow<'a>(chunk: &Chunk, at: impl Fn(u32) -> Option<&'a Chunk>, tokens: usize)
         }
         if before {
             let previous = first.checked_sub(1).and_then(&at);
-            match previous.filter(|previous| fits(previous, &whole, &whole, previous, tokens)) {
+            match previous.filter(|previous| fits(previous, &whole, tokens)) {
                 Some(previous) => {
                     let mut joined = previous.clone();
                     append(&mut joined, &whole);
@@ -143,14 +143,14 @@ fn grow<'a>(chunk: &Chunk, at: impl Fn(u32) -> Option<&'a Chunk>, tokens: usize)
 /// Whether `one` and `next`, which follows it, may be joined: of one page, part and section (the first
 /// chunk of a section holds its heading, which the next ones have in their path), with nothing left out
 /// between them, within the budget.
-fn fits(one: &Chunk, next: &Chunk, whole: &Chunk, added: &Chunk, tokens: usize) -> bool {
+fn fits(one: &Chunk, next: &Chunk, tokens: usize) -> bool {
     let gap = next.span.start.checked_sub(one.span.end);
     gap.is_some_and(|gap| gap <= WIDEST_GAP)
         && one.part == next.part
         && one.page_end == next.page
         && next.heading.starts_with(&one.heading)
         && next.heading.len() <= one.heading.len() + 1
-        && (whole.tokens as usize + added.tokens as usize) <= tokens
+        && (one.tokens as usize + next.tokens as usize) <= tokens
 }
 
 /// Puts `next` behind `one`. What stands between them is white space, of which only the length is
@@ -182,9 +182,8 @@ fn append(one: &mut Chunk, next: &Chunk) {
 
 #[cfg(test)]
 mod tests {
-    use rag_core::{Source, Why};
-
     use super::*;
+    use crate::testing::hit;
 
     const TEXT: &str = "One first. Two second.\n\nThree third.\n\n\n\n\n\nFour fourth.";
 
@@ -203,16 +202,8 @@ mod tests {
 
     fn grown_hits(order: &[usize], limit: usize, tokens: usize) -> Vec<String> {
         let hit = |at: &usize| Hit {
-            source: Source {
-                key: SourceKey("a".into()),
-                root: "/".into(),
-                path: "a.md".into(),
-            },
-            source_hash: String::new(),
             chunk: chunks()[*at].clone(),
-            score: 1.0,
-            focus: rag_core::Span::new(0, 0),
-            why: Why::default(),
+            ..hit("a", "")
         };
         let neighbours = chunks().into_iter();
         let neighbours = neighbours.map(|chunk| ((SourceKey("a".into()), chunk.ordinal), chunk));
@@ -258,9 +249,9 @@ mod tests {
     fn pages_stay_apart() {
         let [mut one, mut next] = [0, 1].map(|at| chunks()[at].clone());
         (one.page, one.page_end, next.page) = (Some(1), Some(1), Some(1));
-        assert!(fits(&one, &next, &one, &next, 99));
+        assert!(fits(&one, &next, 99));
         next.page = Some(2);
-        assert!(!fits(&one, &next, &one, &next, 99));
+        assert!(!fits(&one, &next, 99));
     }
 
     #[test]
@@ -268,11 +259,11 @@ mod tests {
         let [mut one, mut next] = [0, 1].map(|at| chunks()[at].clone());
         next.heading = vec!["Own".into()];
         // The first chunk of a section holds the heading that the next ones have in their path.
-        assert!(fits(&one, &next, &one, &next, 99));
+        assert!(fits(&one, &next, 99));
         next.heading.push("Below".into());
-        assert!(!fits(&one, &next, &one, &next, 99));
+        assert!(!fits(&one, &next, 99));
         one.heading = vec!["Other".into()];
         next.heading = vec!["Own".into()];
-        assert!(!fits(&one, &next, &one, &next, 99));
+        assert!(!fits(&one, &next, 99));
     }
 }

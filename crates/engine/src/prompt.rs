@@ -102,28 +102,21 @@ fn messages(question: &str, hits: &[Hit]) -> Vec<Message> {
 
 #[cfg(test)]
 mod tests {
-    use rag_core::{Chunk, Source, SourceKey, Why};
+    use rag_core::Chunk;
 
     use super::*;
+    use crate::testing::hit;
 
     #[test]
     fn a_table_is_shown_with_bars_and_its_header() {
         let hit = Hit {
-            source: Source {
-                key: SourceKey("k".into()),
-                root: "/".into(),
-                path: "fares.xlsx".into(),
-            },
-            source_hash: String::new(),
             chunk: Chunk {
                 text: "Day\t12 kr\nWeek\t60 kr\n\nNot on holidays.".into(),
                 heading: vec!["Sheet1".into()],
                 table_header: Some("Ticket\tPrice".into()),
                 ..Chunk::default()
             },
-            score: 1.0,
-            focus: rag_core::Span::new(0, 0),
-            why: Why::default(),
+            ..hit("fares.xlsx", "")
         };
         let shown = "fares.xlsx, Sheet1\n| Ticket | Price |\n| Day | 12 kr |\n| Week | 60 kr |\n\n\
                      Not on holidays.";

@@ -103,26 +103,11 @@ fn alike(one: &[u64], other: &[u64]) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    use rag_core::{Chunk, Source, SourceKey, Why};
-
     use super::*;
+    use crate::testing::hit;
 
     fn demoted(texts: &[&str]) -> Vec<(usize, Option<u32>)> {
-        let hit = |(place, text): (usize, &&str)| Hit {
-            source: Source {
-                key: SourceKey(place.to_string()),
-                root: "/".into(),
-                path: place.to_string(),
-            },
-            source_hash: String::new(),
-            chunk: Chunk {
-                text: (*text).to_owned(),
-                ..Chunk::default()
-            },
-            score: 1.0,
-            focus: rag_core::Span::new(0, 0),
-            why: Why::default(),
-        };
+        let hit = |(place, text): (usize, &&str)| hit(&place.to_string(), text);
         let hits = demote(texts.iter().enumerate().map(hit).collect());
         let place = |hit: Hit| (hit.source.path.parse().unwrap(), hit.why.repeats);
         hits.into_iter().map(place).collect()

@@ -16,13 +16,17 @@ const TRUST: [(usize, f32); 3] = [(3, 0.75), (10, 0.6), (usize::MAX, 0.4)];
 ///
 /// # Errors
 /// Where the model can't be run.
-pub(crate) fn rerank(question: &str, hits: Vec<Hit>, reranker: &dyn Reranker) -> Result<Vec<Hit>> {
-    let read = hits.len().min(DEPTH);
+pub(crate) fn rerank(
+    question: &str,
+    mut hits: Vec<Hit>,
+    reranker: &dyn Reranker,
+) -> Result<Vec<Hit>> {
     // Repeats have been set back already: reading them again would lift them up.
-    let read = hits[..read]
+    let read = hits
         .iter()
-        .position(|hit| hit.why.repeats.is_some())
-        .unwrap_or(read);
+        .take(DEPTH)
+        .take_while(|hit| hit.why.repeats.is_none())
+        .count();
     let passages: Vec<String> = hits[..read]
         .iter()
         .map(|hit| hit.chunk.embedded_text())
@@ -32,7 +36,6 @@ pub(crate) fn rerank(question: &str, hits: Vec<Hit>, reranker: &dyn Reranker) ->
     let mut ranks: Vec<usize> = (0..logits.len()).collect();
     ranks.sort_by(|a, b| logits[*b].total_cmp(&logits[*a]));
     let best = hits.first().map_or(0.0, |hit| hit.score);
-    let mut hits = hits;
     for (rank, at) in (1..).zip(ranks) {
         let trust = trust(at);
         let points = (1.0 - trust) / (1.0 + (-logits[at]).exp());
@@ -56,9 +59,8 @@ fn trust(place: usize) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    use rag_core::{Chunk, Source, SourceKey, Why};
-
     use super::*;
+    use crate::testing::hit;
 
     /// Scores a passage by the number in it.
     struct Numbers;
@@ -71,19 +73,8 @@ mod tests {
 
     fn order(texts: &[&str]) -> Vec<String> {
         let hit = |(place, text): (u16, &&str)| Hit {
-            source: Source {
-                key: SourceKey(place.to_string()),
-                root: "/".into(),
-                path: place.to_string(),
-            },
-            source_hash: String::new(),
-            chunk: Chunk {
-                text: (*text).to_owned(),
-                ..Chunk::default()
-            },
             score: 1.0 - 0.02 * f32::from(place),
-            focus: rag_core::Span::new(0, 0),
-            why: Why::default(),
+            ..hit(&place.to_string(), text)
         };
         let hits = (0..).zip(texts).map(hit).collect();
         let hits = rerank("how many?", hits, &Numbers).unwrap();

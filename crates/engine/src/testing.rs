@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rag_core::{
-    Embedder, Filter, Finish, Generation, Generator, Message, Mode, Purpose, Query, Report, Result,
-    Sampling, Status, TokenCounter,
+    Chunk, Embedder, Filter, Finish, Generation, Generator, Hit, Message, Mode, Purpose, Query,
+    Report, Result, Sampling, Source, SourceKey, Span, Status, TokenCounter, Why,
 };
 use rag_text::Reader;
 
@@ -156,4 +156,23 @@ pub(crate) fn finds(engine: &Engine, words: &str) -> Vec<String> {
     };
     let hits = engine.search(&query).unwrap();
     hits.into_iter().map(|hit| hit.source.path).collect()
+}
+
+/// A hit in the file `path`, of which nothing matters but its text.
+pub(crate) fn hit(path: &str, text: &str) -> Hit {
+    Hit {
+        source: Source {
+            key: SourceKey(path.to_owned()),
+            root: "/".into(),
+            path: path.to_owned(),
+        },
+        source_hash: String::new(),
+        chunk: Chunk {
+            text: text.to_owned(),
+            ..Chunk::default()
+        },
+        focus: Span::new(0, 0),
+        score: 1.0,
+        why: Why::default(),
+    }
 }

@@ -120,21 +120,20 @@ fn phrases(terms: &str) -> Vec<String> {
 fn quoted(terms: &str) -> Vec<&str> {
     let mut quoted = Vec::new();
     let mut rest = terms;
-    while let Some(open) = rest.find(QUOTES.map(|(open, _)| open)) {
-        let Some(mark) = rest[open..].chars().next() else {
-            break;
+    let pair_of = |(at, c)| {
+        let pair = QUOTES.iter().find(|(open, _)| *open == c);
+        pair.map(|(open, close)| (at + open.len_utf8(), *close))
+    };
+    while let Some((start, close)) = rest.char_indices().find_map(pair_of) {
+        rest = &rest[start..];
+        let Some((text, after)) = rest.split_once(close) else {
+            continue; // opened and never closed
         };
-        let inside = &rest[open + mark.len_utf8()..];
-        let close = QUOTES.iter().find(|(open, _)| *open == mark);
-        let Some(end) = close.and_then(|(_, close)| inside.find(*close)) else {
-            rest = inside;
-            continue;
-        };
-        let text = inside[..end].trim();
+        let text = text.trim();
         if text.chars().filter(|c| c.is_alphanumeric()).count() > 1 {
             quoted.push(text);
         }
-        rest = inside[end..].get(mark.len_utf8()..).unwrap_or_default();
+        rest = after;
     }
     quoted
 }

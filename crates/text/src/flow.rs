@@ -102,7 +102,6 @@ impl Flow {
         self.gap = false;
     }
 
-    #[allow(dead_code, reason = "the formats that use it join next")]
     /// Writes a row of a table, as a line: cells parted by tabs, white space within them collapsed.
     pub(crate) fn row<T: AsRef<str>>(&mut self, cells: &[T]) {
         self.ensure_started();
@@ -144,7 +143,6 @@ impl Flow {
         }
     }
 
-    #[allow(dead_code, reason = "the formats that use it join next")]
     /// Closes the open block; what follows stands on page `number`.
     pub(crate) fn page(&mut self, number: u32) {
         self.close();

@@ -26,6 +26,7 @@
 //! ```
 
 pub use format::media_types;
+pub use ocr::tesseract;
 pub use reader::{MAX_FILE_BYTES, READ_RULES, Reader, recognised};
 pub use recognise::ToldBy;
 pub use sentence::sentences;
@@ -48,6 +49,7 @@ mod language;
 mod lines;
 mod mail;
 mod markup;
+mod member;
 mod nest;
 mod ocr;
 mod office;

@@ -53,15 +53,19 @@ impl OcrProgram {
         match self {
             Self::At(path) => Some(path.clone()),
             Self::None => None,
-            Self::Found => {
-                let name = format!("tesseract{}", std::env::consts::EXE_SUFFIX);
-                let folders = std::env::var_os("PATH")?;
-                std::env::split_paths(&folders)
-                    .map(|folder| folder.join(&name))
-                    .find(|path| path.is_file())
-            }
+            Self::Found => tesseract(),
         }
     }
+}
+
+/// The `tesseract` that reads scans, where there is one in the folders for programs.
+#[must_use]
+pub fn tesseract() -> Option<PathBuf> {
+    let name = format!("tesseract{}", std::env::consts::EXE_SUFFIX);
+    let folders = std::env::var_os("PATH")?;
+    std::env::split_paths(&folders)
+        .map(|folder| folder.join(&name))
+        .find(|path| path.is_file())
 }
 
 /// A grey picture, row by row from the top; 0 is black.

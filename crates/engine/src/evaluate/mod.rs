@@ -202,9 +202,8 @@ impl Evaluation {
 
 #[cfg(test)]
 mod tests {
-    use rag_core::{Chunk, Source, SourceKey, Why};
-
     use super::*;
+    use crate::testing::hit;
 
     #[test]
     fn a_line_that_is_not_a_question_is_named() {
@@ -226,11 +225,14 @@ mod tests {
         let scores = run(&evaluation, &mut |_| asked += 1, &mut |query| {
             // The search by vectors finds the answer to both questions, that by words to the first.
             let finds = query.mode == Mode::Vector || query.text == "one";
-            Ok(vec![hit(if finds {
-                "The first and second keeper."
-            } else {
-                "Fog."
-            })])
+            Ok(vec![hit(
+                "a.md",
+                if finds {
+                    "The first and second keeper."
+                } else {
+                    "Fog."
+                },
+            )])
         })
         .unwrap();
         assert_eq!(asked, 6);
@@ -260,23 +262,5 @@ mod tests {
         assert_eq!(scores[0].against_first, None);
         let difference = scores[1].against_first.unwrap();
         assert_eq!((difference.only_first, difference.only_second), (0, 1));
-    }
-
-    fn hit(text: &str) -> Hit {
-        Hit {
-            source: Source {
-                key: SourceKey("a".into()),
-                root: "/".into(),
-                path: "a.md".into(),
-            },
-            source_hash: String::new(),
-            chunk: Chunk {
-                text: text.into(),
-                ..Chunk::default()
-            },
-            score: 1.0,
-            focus: rag_core::Span::new(0, 0),
-            why: Why::default(),
-        }
     }
 }

@@ -1,23 +1,13 @@
 //! Places of files within a book: references are relative to the file that holds them.
 
+use crate::member::joined;
+
 /// What `reference` in the file `base` refers to, without its fragment.
 pub(super) fn resolved(base: &str, reference: &str) -> String {
     let reference = reference.split(['#', '?']).next().unwrap_or_default();
     let reference = decoded(reference);
     let folder = base.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let mut parts: Vec<&str> = Vec::new();
-    let from_root = reference.starts_with('/');
-    let before = if from_root { "" } else { folder };
-    for part in before.split('/').chain(reference.split('/')) {
-        match part {
-            "" | "." => {}
-            ".." => {
-                parts.pop();
-            }
-            part => parts.push(part),
-        }
-    }
-    parts.join("/")
+    joined(folder, &reference)
 }
 
 /// `%20` and the like as their characters.

@@ -6,9 +6,12 @@
 
 use std::collections::HashSet;
 
-use scraper::{ElementRef, Html, Node, node::Element};
+use scraper::{ElementRef, Html, node::Element};
 
-use super::walk::{is_hidden, is_silent};
+use super::{
+    tree::{Visit, visit},
+    walk::{is_hidden, is_silent},
+};
 
 /// Elements around the page's matter rather than in it.
 const ELEMENTS: [&str; 4] = ["nav", "footer", "aside", "menu"];
@@ -148,37 +151,7 @@ struct Open<'a> {
 /// The chrome of a page beyond what its elements say themselves.
 pub(super) fn of(html: &Html) -> Chrome {
     let mut scan = Scan::default();
-    let mut node = html.tree.root().first_child();
-    while let Some(here) = node {
-        let enters = match here.value() {
-            Node::Text(text) => {
-                scan.text(text);
-                false
-            }
-            Node::Element(element) => scan.open(element),
-            _ => false,
-        };
-        if enters {
-            if let Some(child) = here.first_child() {
-                node = Some(child);
-                continue;
-            }
-            scan.close();
-        }
-        let mut at = here;
-        node = loop {
-            if let Some(next) = at.next_sibling() {
-                break Some(next);
-            }
-            let Some(above) = at.parent() else {
-                break None;
-            };
-            if ElementRef::wrap(above).is_some() {
-                scan.close();
-            }
-            at = above;
-        };
-    }
+    visit(html, &mut scan);
     // A page may have more menus than text, but half of its text is not one menu, and what is a quarter
     // of it without any link is none at all.
     let total = scan.total;
@@ -198,7 +171,7 @@ struct Scan<'a> {
     seen_matter: bool,
 }
 
-impl<'a> Scan<'a> {
+impl<'a> Visit<'a> for Scan<'a> {
     fn text(&mut self, text: &str) {
         /// So many characters outside of links in one run are a sentence of the page.
         const SENTENCE: usize = 80;
@@ -215,7 +188,8 @@ impl<'a> Scan<'a> {
         self.total += count;
     }
 
-    fn open(&mut self, element: &'a Element) -> bool {
+    fn open(&mut self, here: ElementRef<'a>) -> bool {
+        let element = here.value();
         let around = self.open.last();
         let in_article = around.is_some_and(|open| open.in_article)
             || matches!(element.name(), "main" | "article")
@@ -239,7 +213,7 @@ impl<'a> Scan<'a> {
         true
     }
 
-    fn close(&mut self) {
+    fn close(&mut self, _: &'a Element) {
         let Some(closed) = self.open.pop() else {
             return;
         };

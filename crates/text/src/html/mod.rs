@@ -13,6 +13,7 @@ mod listing;
 mod meta;
 mod nesting;
 mod table;
+mod tree;
 mod walk;
 
 use walk::walk;

@@ -1,17 +1,18 @@
 //! The walk through a page's tree: its text in blocks.
 //!
-//! The tree is walked without recursion. Nothing but white space is added inside a run of text: a quote
+//! Nothing but white space is added inside a run of text: a quote
 //! stands in the page once its tags are removed. The cells of a table are therefore parted by tabs and
 //! its rows by line breaks, not by pipes.
 
 use rag_core::{BlockKind, Document};
-use scraper::{ElementRef, Html, Node, node::Element};
+use scraper::{ElementRef, Html, node::Element};
 
 use super::{
     alt,
     chrome::{self, Chrome},
     listing,
     table::{Grid, is_grid},
+    tree::{Visit, visit},
 };
 use crate::flow::Flow;
 
@@ -104,38 +105,7 @@ pub(super) fn walk(html: &Html, chrome: Option<&Chrome>) -> Document {
         grid: None,
         after_cell: Vec::new(),
     };
-    let mut node = html.tree.root().first_child();
-    while let Some(here) = node {
-        let enters = match here.value() {
-            Node::Text(text) => {
-                reading.text(text);
-                false
-            }
-            Node::Element(_) => ElementRef::wrap(here).is_some_and(|here| reading.open(here)),
-            _ => false,
-        };
-        if enters && let Some(child) = here.first_child() {
-            node = Some(child);
-            continue;
-        }
-        if enters && let Node::Element(element) = here.value() {
-            reading.close(element);
-        }
-        // The next node in order, closing every element that ends on the way there.
-        let mut at = here;
-        node = loop {
-            if let Some(next) = at.next_sibling() {
-                break Some(next);
-            }
-            let Some(above) = at.parent() else {
-                break None;
-            };
-            if let Node::Element(element) = above.value() {
-                reading.close(element);
-            }
-            at = above;
-        };
-    }
+    visit(html, &mut reading);
     let mut document = reading.flow.finish();
     for (block, language) in reading.listings {
         let block = document.blocks.get_mut(block);
@@ -166,7 +136,7 @@ struct Reading<'a> {
     after_cell: Vec<usize>,
 }
 
-impl Reading<'_> {
+impl Visit<'_> for Reading<'_> {
     fn text(&mut self, text: &str) {
         if self.pre > 0 && self.grid.is_none() {
             if !self.flow.is_open() {
@@ -184,7 +154,6 @@ impl Reading<'_> {
         }
     }
 
-    /// Whether the walk goes into the element.
     fn open(&mut self, here: ElementRef<'_>) -> bool {
         let element = here.value();
         let name = element.name();
@@ -210,6 +179,43 @@ impl Reading<'_> {
         true
     }
 
+    fn close(&mut self, element: &Element) {
+        let name = element.name();
+        if matches!(name, "main" | "article") {
+            self.kept = self.kept.saturating_sub(1);
+        }
+        if name == "a"
+            && element.attr("href").is_some()
+            && let Some((from, target)) = self.anchors.pop()
+            && !target.starts_with(['#'])
+            && !target.starts_with("javascript:")
+        {
+            self.flow.link(from, &target);
+        }
+        if self.grid.is_some() {
+            self.close_in_grid(name);
+            return;
+        }
+        match name {
+            "pre" => {
+                self.pre = self.pre.saturating_sub(1);
+                self.flow.close();
+            }
+            "li" => {
+                self.items.pop();
+                self.flow.close();
+            }
+            "h1" | "h2" | "h3" | "h4" | "h5" | "h6" => {
+                self.headings.pop();
+                self.flow.close();
+            }
+            _ if is_block(name) => self.flow.close(),
+            _ => {}
+        }
+    }
+}
+
+impl Reading<'_> {
     fn open_block(&mut self, here: ElementRef<'_>) {
         match here.value().name() {
             "br" => self.flow.separator('\n'),
@@ -245,41 +251,6 @@ impl Reading<'_> {
             self.begin();
             self.flow.words(alt);
             self.flow.close();
-        }
-    }
-
-    fn close(&mut self, element: &Element) {
-        let name = element.name();
-        if matches!(name, "main" | "article") {
-            self.kept = self.kept.saturating_sub(1);
-        }
-        if name == "a"
-            && element.attr("href").is_some()
-            && let Some((from, target)) = self.anchors.pop()
-            && !target.starts_with(['#'])
-            && !target.starts_with("javascript:")
-        {
-            self.flow.link(from, &target);
-        }
-        if self.grid.is_some() {
-            self.close_in_grid(name);
-            return;
-        }
-        match name {
-            "pre" => {
-                self.pre = self.pre.saturating_sub(1);
-                self.flow.close();
-            }
-            "li" => {
-                self.items.pop();
-                self.flow.close();
-            }
-            "h1" | "h2" | "h3" | "h4" | "h5" | "h6" => {
-                self.headings.pop();
-                self.flow.close();
-            }
-            _ if is_block(name) => self.flow.close(),
-            _ => {}
         }
     }
 

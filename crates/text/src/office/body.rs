@@ -360,13 +360,7 @@ impl Body {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn shown(document: &Document) -> Vec<(BlockKind, &str)> {
-        let blocks = document.blocks.iter();
-        blocks
-            .map(|block| (block.kind, block.span.slice(&document.text)))
-            .collect()
-    }
+    use crate::office::tests::blocks;
 
     fn cell(body: &mut Body, text: &str) {
         body.open_cell();
@@ -401,7 +395,7 @@ mod tests {
             (BlockKind::Table, "a\tb"),
             (BlockKind::Paragraph, "a note"),
         ];
-        assert_eq!(shown(&document), expected);
+        assert_eq!(blocks(&document), expected);
     }
 
     #[test]
@@ -428,7 +422,7 @@ mod tests {
         body.close_table();
         let document = body.finish();
         let table = "\tWinter\ntwo para graphs in ner\t\tend";
-        assert_eq!(shown(&document), [(BlockKind::Table, table)]);
+        assert_eq!(blocks(&document), [(BlockKind::Table, table)]);
     }
 
     #[test]
@@ -448,7 +442,7 @@ mod tests {
             (BlockKind::Heading(2), "Warning"),
             (BlockKind::Paragraph, "Mind the step."),
         ];
-        assert_eq!(shown(&document), expected);
+        assert_eq!(blocks(&document), expected);
     }
 
     #[test]

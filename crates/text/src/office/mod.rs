@@ -110,7 +110,17 @@ fn number(value: f64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use rag_core::BlockKind;
+
     use super::*;
+
+    /// The blocks of a document with their text.
+    pub(super) fn blocks(document: &Document) -> Vec<(BlockKind, &str)> {
+        let blocks = document.blocks.iter();
+        blocks
+            .map(|block| (block.kind, block.span.slice(&document.text)))
+            .collect()
+    }
 
     #[test]
     fn numbers_have_no_binary_noise() {

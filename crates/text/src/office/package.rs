@@ -10,7 +10,7 @@ use rag_core::{Warning, WarningKind};
 use zip::{ZipArchive, result::ZipError};
 
 use super::xml::{Token, Xml, decoded};
-use crate::{error::Failure, nest::Input};
+use crate::{error::Failure, member::joined, nest::Input};
 
 /// Longest member that is unpacked: 256 MiB. What lies beyond is named as lost.
 const MAX_MEMBER: u64 = 256 << 20;
@@ -230,21 +230,7 @@ fn key_of(name: &str) -> String {
 
 /// A target as the name of a member: relative to `folder` unless it starts at the root.
 fn resolved(folder: &str, target: &str) -> String {
-    let target = target.replace('\\', "/");
-    let mut steps: Vec<&str> = match target.strip_prefix('/') {
-        Some(_) => Vec::new(),
-        None => folder.split('/').filter(|step| !step.is_empty()).collect(),
-    };
-    for step in target.split('/') {
-        match step {
-            "" | "." => {}
-            ".." => {
-                steps.pop();
-            }
-            step => steps.push(step),
-        }
-    }
-    steps.join("/")
+    joined(folder, &target.replace('\\', "/"))
 }
 
 #[cfg(test)]

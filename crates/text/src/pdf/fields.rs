@@ -39,19 +39,22 @@ pub(crate) fn values(document: &Document) -> HashMap<ObjRef, String> {
     values
 }
 
+/// What is laid over a page: notes, links, the boxes of fields.
+pub(crate) fn annotations(document: &Document, page: &Page) -> Vec<Object> {
+    let items = page.dict().get("Annots");
+    match items.and_then(|entry| document.resolve(entry).ok()) {
+        Some(Object::Array(items)) => items,
+        _ => Vec::new(),
+    }
+}
+
 /// The blocks written onto a page, from its top to its bottom.
 pub(crate) fn written_on(
     document: &Document,
     page: &Page,
     values: &HashMap<ObjRef, String>,
 ) -> Vec<DraftBlock> {
-    let items = page
-        .dict()
-        .get("Annots")
-        .and_then(|entry| document.resolve(entry).ok());
-    let Some(Object::Array(items)) = items else {
-        return Vec::new();
-    };
+    let items = annotations(document, page);
     let mut found: Vec<(f64, f64, String)> = items
         .iter()
         .filter_map(|item| text_of(document, item, values))

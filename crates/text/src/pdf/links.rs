@@ -3,11 +3,14 @@
 
 use std::collections::HashMap;
 
-use pdfboss_core::{Dict, Document, Object, Page, Rect, object::decode_text_string};
+use pdfboss_core::{Dict, Document, Page, Rect, object::decode_text_string};
 use pdfboss_output::TextSpan;
 use rag_core::{Area, Block, Link};
 
-use super::draft::{DraftLink, ligature};
+use super::{
+    draft::{DraftLink, ligature},
+    fields::annotations,
+};
 
 /// More links than this on one page are no reading matter.
 const MAX_LINKS: usize = 1000;
@@ -20,13 +23,7 @@ const MAX_TARGET: usize = 2048;
 
 /// The links on a page, in the order of the file.
 pub(crate) fn on(document: &Document, page: &Page, spans: &[TextSpan]) -> Vec<DraftLink> {
-    let items = page
-        .dict()
-        .get("Annots")
-        .and_then(|entry| document.resolve(entry).ok());
-    let Some(Object::Array(items)) = items else {
-        return Vec::new();
-    };
+    let items = annotations(document, page);
     let most = MAX_LINKS.min(MAX_COMPARISONS / spans.len().max(1));
     let links = items.iter().filter_map(|item| {
         let object = document.resolve(item).ok()?;

@@ -247,7 +247,7 @@ impl<'s> Story<'s> {
             self.fields.end_paragraph();
         }
         let look = self.shared.styles.look(properties.style.as_deref());
-        let number = match (properties.number, look.number) {
+        let number = match (properties.number, look.number.clone()) {
             (Some(own), Some(styled)) => Some(Number {
                 list: own.list.or(styled.list),
                 level: own.level.or(styled.level),
@@ -271,13 +271,7 @@ impl<'s> Story<'s> {
         let is_listed = number
             .as_ref()
             .is_some_and(|n| n.list.as_deref() != Some("0"));
-        let kind = match outline {
-            Some(level) => BlockKind::Heading((level + 1).min(6)),
-            None if look.is_title => BlockKind::Heading(1),
-            None if look.is_code => BlockKind::Code,
-            None if is_listed => BlockKind::ListItem,
-            None => BlockKind::Paragraph,
-        };
+        let kind = look.kind(outline, is_listed);
         if look.is_title && self.shared.title.is_none() {
             self.shared.title = body.open_words();
         }

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use rag_core::BlockKind;
+
 use crate::office::xml::{Token, Xml};
 
 /// Styles that are based on each other; a chain that is longer goes in a circle.
@@ -24,6 +26,29 @@ pub(in crate::office) struct Look {
     pub(in crate::office) is_contents: bool,
     pub(in crate::office) is_code: bool,
     pub(in crate::office) number: Option<Number>,
+}
+
+impl Look {
+    /// Takes over what `name` says, the name of this style or of one that it is based on, where nothing
+    /// has been said nearer by; `outline` is what that style says itself.
+    pub(in crate::office) fn take_over(&mut self, outline: Option<u8>, name: &str) {
+        let named = look_by_name(name);
+        self.outline = self.outline.or(outline).or(named.outline);
+        self.is_title |= named.is_title;
+        self.is_contents |= named.is_contents;
+        self.is_code |= named.is_code;
+    }
+
+    /// What a paragraph of this look is, by its outline level from 0 and whether it is in a list.
+    pub(in crate::office) fn kind(&self, outline: Option<u8>, is_listed: bool) -> BlockKind {
+        match outline {
+            Some(level) => BlockKind::Heading((level + 1).min(6)),
+            None if self.is_title => BlockKind::Heading(1),
+            None if self.is_code => BlockKind::Code,
+            None if is_listed => BlockKind::ListItem,
+            None => BlockKind::Paragraph,
+        }
+    }
 }
 
 /// The list that a paragraph belongs to.
@@ -126,11 +151,7 @@ fn look_of(id: &str, styles: &HashMap<String, Style>) -> Look {
         let Some((id, style)) = at.and_then(|id| Some((id, styles.get(id)?))) else {
             break;
         };
-        let named = look_by_name(&style.name);
-        look.outline = look.outline.or(style.outline).or(named.outline);
-        look.is_title |= named.is_title;
-        look.is_contents |= named.is_contents;
-        look.is_code |= named.is_code;
+        look.take_over(style.outline, &style.name);
         if number.list.is_none() && style.number.list.is_some() {
             number.list.clone_from(&style.number.list);
             number.style = Some(id.to_owned());

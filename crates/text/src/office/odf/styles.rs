@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::numbering::{LEVELS, Level, Scheme};
 use crate::office::{
-    docx::styles::{Look, look_by_name},
+    docx::styles::Look,
     numerals::Numerals,
     xml::{Tag, Token, Xml},
 };
@@ -107,14 +107,10 @@ impl Styles {
             let Some(name) = at else { break };
             let style = self.styles.get(&(Family::Paragraph, name.to_owned()));
             // One that is not defined has its name all the same.
-            let named = match style {
-                Some(style) => look_by_name(&style.shown),
-                None => look_by_name(&name.replace("_20_", " ")),
-            };
-            look.outline = look.outline.or(named.outline);
-            look.is_title |= named.is_title;
-            look.is_contents |= named.is_contents;
-            look.is_code |= named.is_code;
+            match style {
+                Some(style) => look.take_over(None, &style.shown),
+                None => look.take_over(None, &name.replace("_20_", " ")),
+            }
             at = style.and_then(|style| style.parent.as_deref());
         }
         look

@@ -5,7 +5,7 @@ use std::io::{Cursor, Write as _};
 use rag_core::{BlockKind, Code, Document};
 use zip::{ZipWriter, write::SimpleFileOptions};
 
-use crate::Reader;
+use crate::{Reader, office::tests::blocks};
 
 fn read(kind: &str, styles: &str, body: &str) -> Document {
     let text = format!(
@@ -19,13 +19,6 @@ fn read(kind: &str, styles: &str, body: &str) -> Document {
 
 fn text(body: &str) -> Document {
     read("text", "", body)
-}
-
-fn blocks(document: &Document) -> Vec<(BlockKind, &str)> {
-    let blocks = document.blocks.iter();
-    blocks
-        .map(|block| (block.kind, block.span.slice(&document.text)))
-        .collect()
 }
 
 #[test]

@@ -101,13 +101,7 @@ impl Story {
         let is_listed = paragraph.is_listed
             || !label.trim().is_empty()
             || (paragraph.is_hanging && starts_item());
-        let kind = match outline {
-            Some(level) => BlockKind::Heading((level + 1).min(6)),
-            None if look.is_title => BlockKind::Heading(1),
-            None if look.is_code => BlockKind::Code,
-            None if is_listed => BlockKind::ListItem,
-            None => BlockKind::Paragraph,
-        };
+        let kind = look.kind(outline, is_listed);
         if look.is_title && self.title.is_none() {
             self.title = self.body.open_words();
         }

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::charset::Charset;
-use crate::office::docx::styles::{Look, look_by_name};
+use crate::office::docx::styles::Look;
 
 /// Styles that are based on each other; a chain that is longer goes in a circle.
 const MAX_CHAIN: usize = 24;
@@ -74,11 +74,7 @@ impl Styles {
             let Some(style) = at.and_then(|number| self.styles.get(&number)) else {
                 break;
             };
-            let named = look_by_name(&style.name);
-            look.outline = look.outline.or(style.outline).or(named.outline);
-            look.is_title |= named.is_title;
-            look.is_contents |= named.is_contents;
-            look.is_code |= named.is_code;
+            look.take_over(style.outline, &style.name);
             at = style.based_on;
         }
         look

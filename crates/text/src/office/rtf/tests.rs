@@ -2,7 +2,7 @@
 
 use rag_core::{BlockKind, Document};
 
-use crate::Reader;
+use crate::{Reader, office::tests::blocks};
 
 fn read(text: &[u8]) -> Document {
     Reader::new().read("a.rtf", text).unwrap()
@@ -10,13 +10,6 @@ fn read(text: &[u8]) -> Document {
 
 fn text(rtf: &str) -> String {
     read(rtf.as_bytes()).text
-}
-
-fn blocks(document: &Document) -> Vec<(BlockKind, &str)> {
-    let blocks = document.blocks.iter();
-    blocks
-        .map(|block| (block.kind, block.span.slice(&document.text)))
-        .collect()
 }
 
 #[test]
