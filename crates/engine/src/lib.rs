@@ -36,9 +36,11 @@ mod workers;
 mod filter;
 mod fuse;
 mod grow;
+mod likelihood;
 mod repeats;
 mod rerank;
 mod retrieve;
+mod windows;
 
 mod align;
 mod ask;
@@ -48,6 +50,8 @@ mod verify;
 mod evaluate;
 mod findings;
 
+#[cfg(test)]
+mod any_query;
 #[cfg(test)]
 mod testing;
 
@@ -59,6 +63,7 @@ pub use evaluate::{
 pub use findings::{Counts, Findings, Heading, PartFound, Table};
 pub use ingest::IngestEvent;
 pub use kb::{KnowledgeBase, Summary, Trouble};
+pub use likelihood::Likelihood;
 pub use plan::Again;
 pub use sandbox::{Attempt, Confinement, Guard, Hold, Ocr, Probe};
 pub use selection::{IgnoreFiles, Selection};

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rag_core::{
-    Chunk, Embedder, Filter, Finish, Generation, Generator, Hit, Message, Mode, Purpose, Query,
-    Report, Result, Sampling, Source, SourceKey, Span, Status, TokenCounter, Why,
+    Chunk, Code, Embedder, Error, Filter, Finish, Generation, Generator, Hit, Message, Mode,
+    Purpose, Query, Report, Result, Sampling, Source, SourceKey, Span, Status, TokenCounter, Why,
 };
 use rag_text::Reader;
 
@@ -51,6 +51,12 @@ impl Embedder for HashEmbedder {
     }
 
     fn embed(&self, texts: &[&str], _purpose: Purpose) -> Result<Vec<Vec<f32>>> {
+        if texts
+            .iter()
+            .any(|text| self.count_tokens(text) > self.max_tokens())
+        {
+            return Err(Error::new(Code::LimitExceeded, "a text is too long"));
+        }
         self.embedded.fetch_add(texts.len(), Ordering::Relaxed);
         Ok(texts.iter().map(|text| vector(text)).collect())
     }
