@@ -13,7 +13,8 @@ use rag_index::{Layout, Store};
 use rag_text::Sizes;
 
 use crate::ask::{Ask, AskEvent, Question};
-use crate::evaluate::{self, EvalEvent, Evaluation, Scores};
+use crate::drafts::{Desk, Drafting, Drafts, no_generator};
+use crate::evaluate::{self, EvalEvent, Evaluation, Gold, Scores};
 use crate::ingest::{Ingest, IngestEvent, chunks_of, rules};
 use crate::kb::{KnowledgeBase, Summary};
 use crate::plan::{Again, Terms};
@@ -248,10 +249,7 @@ impl Engine {
         let ask = Ask {
             store: &store,
             embedder: self.embedder()?,
-            generator: self.generator.as_deref().ok_or_else(|| {
-                Error::new(Code::ModelMissing, "no language model is loaded")
-                    .hint("rag models pull starter")
-            })?,
+            generator: self.generator.as_deref().ok_or_else(no_generator)?,
             extractor: &*self.extractor,
             settings: &self.settings,
             stop: &self.stop,
@@ -276,6 +274,21 @@ impl Engine {
             let breadth = self.settings.breadth();
             retrieve::search(&store, self.models(), query, breadth, &mut |_| {})
         })
+    }
+
+    /// Questions about what the knowledge base holds, drafted by the generator; none of `known` comes
+    /// again.
+    ///
+    /// # Errors
+    /// `NoKnowledgeBase`, `Incompatible`, `ModelMissing`.
+    pub fn drafts(&self, drafting: &Drafting, known: &[Gold]) -> Result<Drafts<'_>> {
+        let desk = Desk {
+            store: self.reader()?,
+            generator: self.generator.as_deref().ok_or_else(no_generator)?,
+            extractor: &*self.extractor,
+            stop: &self.stop,
+        };
+        Drafts::new(desk, drafting, known)
     }
 
     /// What the knowledge base holds.

@@ -47,6 +47,7 @@ mod ask;
 mod prompt;
 mod verify;
 
+mod drafts;
 mod evaluate;
 mod findings;
 
@@ -56,6 +57,7 @@ mod any_query;
 mod testing;
 
 pub use ask::{AskEvent, Question};
+pub use drafts::{Discarded, Draft, Drafting, Drafts, Drawn, Origin, QuestionFile, Tally};
 pub use engine::{Engine, Settings};
 pub use evaluate::{
     Difference, EvalEvent, Evaluation, Evidence, Gold, GroupScores, Metrics, Scores,

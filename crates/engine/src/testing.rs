@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rag_core::{
     Chunk, Code, Embedder, Error, Filter, Finish, Generation, Generator, Hit, Message, Mode,
-    Purpose, Query, Report, Result, Sampling, Source, SourceKey, Span, Status, TokenCounter, Why,
+    Outcome, Purpose, Query, Report, Result, Sampling, Source, SourceKey, SourceState, Span,
+    Status, TokenCounter, Why,
 };
 use rag_text::Reader;
 
@@ -162,6 +163,29 @@ pub(crate) fn finds(engine: &Engine, words: &str) -> Vec<String> {
     };
     let hits = engine.search(&query).unwrap();
     hits.into_iter().map(|hit| hit.source.path).collect()
+}
+
+/// A file that was read, of which nothing matters but its path.
+pub(crate) fn state(path: &str) -> SourceState {
+    SourceState {
+        source: Source {
+            key: SourceKey(path.to_owned()),
+            root: "/".into(),
+            path: path.to_owned(),
+        },
+        hash: String::new(),
+        rules: String::new(),
+        size: 1,
+        modified_ns: 0,
+        title: None,
+        language: None,
+        media_type: "text/markdown".into(),
+        date: None,
+        tags: Vec::new(),
+        outcome: Outcome::Read,
+        reason: None,
+        chunks: 1,
+    }
 }
 
 /// A hit in the file `path`, of which nothing matters but its text.
