@@ -18,7 +18,7 @@ fn an_embedder_is_changed_beside_the_old_vectors_and_a_killed_change_is_gone_on_
         let text = format!("Entry {n}: lit lantern{n} and saw {} seals.\n", n % 13);
         folder.write(&format!("{:02}/{n:03}.txt", n / 30), text);
     }
-    let home = Home::new();
+    let home = Home::with_embedder_that_may_be_cut();
     home.ingest(folder.path());
     let change = ["reindex", "--embedder", SHORTER, "--json"];
 
