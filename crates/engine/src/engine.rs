@@ -215,7 +215,7 @@ impl Engine {
     ///
     /// # Errors
     /// `NoKnowledgeBase`, `Locked`, `Interrupted`; `Incompatible` where a run for another embedder was
-    /// cut short. The old vectors stay in all of these.
+    /// cut short; `Io` where the disk has no room for both. The old vectors stay in all of these.
     pub fn reindex(&self, on_event: &mut dyn FnMut(IngestEvent<'_>)) -> Result<Option<Report>> {
         let embedder = self.embedder()?;
         let old = self.kb.writer()?;
@@ -223,6 +223,10 @@ impl Engine {
         if is_same(old.layout(), &layout) {
             return Ok(None);
         }
+        let dir = self.kb.dir();
+        let begun = Store::open_successor(&dir)?;
+        reindex::must_have_room(&dir, &old, begun.as_ref(), &layout)?;
+        drop(begun);
         let next = old
             .successor(&layout)
             .map_err(|error| self.with_kb_in_hint(error))?;

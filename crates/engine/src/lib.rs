@@ -33,6 +33,7 @@ mod record;
 mod reindex;
 mod room;
 mod sandbox;
+mod space;
 mod workers;
 
 mod filter;

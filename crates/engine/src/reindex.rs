@@ -2,11 +2,12 @@
 //! those that are known; new files are an ingest's business.
 
 use std::collections::{HashMap, HashSet};
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use rag_core::{Code, Embedder, Error, Extractor, Report, Result, Row, SourceKey, SourceState};
-use rag_index::{Batch, SourceRows, Store, Upkeep};
+use rag_index::{Batch, Layout, SourceRows, Store, Upkeep};
 use rag_text::Sizes;
 use serde::Serialize;
 
@@ -16,6 +17,7 @@ use crate::name::place;
 use crate::pipeline::{Pipeline, ToRead};
 use crate::plan::{Seen, is_untouched};
 use crate::record::{carried, kept};
+use crate::space::must_have;
 use crate::stamp::Stamp;
 
 /// One run.
@@ -50,6 +52,22 @@ pub struct ReindexPlan {
     /// Sources whose files are not there, which would be made of what is stored of them.
     pub carried: Vec<Row>,
     pub took_ms: u64,
+}
+
+/// Refuses to begin where the disk has no room for a second store as large as `old`, short of what
+/// `begun` takes already. It is an estimate: texts are as large again, vectors as the layout says.
+pub(crate) fn must_have_room(
+    dir: &Path,
+    old: &Store,
+    begun: Option<&Store>,
+    layout: &Layout,
+) -> Result<()> {
+    let chunks = old.counts()?.chunks;
+    let vectors = |layout: &Layout| chunks * layout.dimensions as u64 * 4;
+    let texts = old.table_bytes().saturating_sub(vectors(old.layout()));
+    let begun = begun.map_or(0, Store::table_bytes);
+    let needed = (texts + vectors(layout)).saturating_sub(begun);
+    must_have(dir, needed)
 }
 
 /// What is to be done, source by source.

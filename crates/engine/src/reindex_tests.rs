@@ -1,6 +1,5 @@
 //! What a change of embedder does to a knowledge base, with embedders that count.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use rag_core::{Code, Document, Extractor, Mode, Query, Status};
@@ -176,6 +175,25 @@ fn the_old_vectors_are_searched_and_nobody_else_writes_while_it_runs() {
     assert_eq!(report.unwrap().unwrap().totals.read, 2);
     assert_eq!(finds_near(&new, "Bergen")[0], "a.md");
     assert_eq!(new.status().unwrap().reindex, None);
+}
+
+#[test]
+fn who_asked_before_the_switch_is_answered_after_it_and_then_the_old_table_goes() {
+    let (home, docs) = places();
+    files(docs.path(), &[("a.md", "Built in Bergen.\n")]);
+    let (old, _) = engine(home.path(), "");
+    ingest(&old, docs.path());
+    let (held, made_by) = old.holding().unwrap();
+    assert_eq!(made_by, "hash");
+    let (new, _) = engine_with(home.path(), fine());
+    reindex(&new);
+    assert_eq!(finds_near(&held, "Bergen"), ["a.md"]);
+    assert_eq!(finds_near(&new, "Bergen"), ["a.md"]);
+    let table = new.status().unwrap().dir.join("lance");
+    assert!(table.exists());
+    drop(held);
+    ingest(&new, docs.path());
+    assert!(!table.exists());
 }
 
 // -- cut short --------------------------------------------------------------------------------------

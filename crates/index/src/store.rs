@@ -57,7 +57,7 @@ impl Store {
         Ok(Self::create(dir, layout)?)
     }
 
-    /// Opens the store in `dir` for reading; takes no lock and waits for nobody.
+    /// Opens the store in `dir` for reading; waits for nobody.
     ///
     /// # Errors
     /// `NoKnowledgeBase` where there is none.
@@ -120,6 +120,12 @@ impl Store {
             sources.insert(key, SourceRows { state, chunks });
         }
         Ok(keys.iter().filter_map(|key| sources.remove(key)).collect())
+    }
+
+    /// Size of its table on disk, in bytes, old versions that are not yet pruned included.
+    #[must_use]
+    pub fn table_bytes(&self) -> u64 {
+        bytes_below(&self.folder())
     }
 
     /// How much there is.
