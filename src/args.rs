@@ -5,14 +5,16 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use rag_core::{Filter, calendar::Period};
 
+use crate::verbs::eval::Bound;
+
 /// Questions about your own files, answered on your own machine, with citations you can check.
 #[derive(Debug, Parser)]
 #[command(
     name = "rag",
     version,
     max_term_width = 100,
-    after_help = "Exit codes: 0 done, found or answered; 1 nothing found or refused to answer; \
-                  2 any error, one unreadable file included; 130 interrupted.\n\
+    after_help = "Exit codes: 0 done, found or answered; 1 nothing found, refused to \
+                  answer, or a bound of `rag eval` missed; 2 any error, one unreadable file included; 130 interrupted.\n\
                   Results go to stdout, everything else to stderr. Only `rag models pull` uses the network."
 )]
 pub(crate) struct Args {
@@ -60,7 +62,7 @@ pub(crate) enum Verb {
     Reindex(Reindex),
     /// List, fetch and check models
     Models(Models),
-    /// Score retrieval on a folder with a question set
+    /// Score the search with a question set, or draft one
     Eval(Eval),
     /// Measure the speed of this machine: of the models, or of everything else
     Bench(Bench),
@@ -78,6 +80,7 @@ impl Verb {
             Self::Ingest(options) => Some(&options.reading),
             Self::Reindex(options) => Some(&options.reading),
             Self::Ask(options) => Some(&options.reading), // quotes are held against their files
+            Self::Eval(options) => Some(&options.reading),
             Self::Doctor(options) => Some(&options.reading),
             _ => None,
         }
@@ -159,7 +162,8 @@ pub(crate) struct Search {
     #[arg(long, value_enum, default_value_t = Mode::Hybrid)]
     pub(crate) mode: Mode,
 
-    /// Reranker for --mode rerank: a name of `rag models list`
+    /// Reranker for --mode rerank: a name of `rag models list`, or `likelihood`, which is how likely the
+    /// language model finds the question after a passage
     #[arg(long, value_name = "NAME", env = "RAG_RERANKER")]
     pub(crate) reranker: Option<String>,
 
@@ -356,9 +360,16 @@ pub(crate) enum Origin {
 }
 
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+A question is a JSON object on a line: id, question, answers, doc (path in the folder), and page, evidence, \
+lang where known. A folder is ingested into a knowledge base of its own, which its next run finds filled. \
+Without DIR, the knowledge base of --kb is scored as it is, its questions being those that --generate \
+has written.\n\
+Bounds are FIGURE=N, or MODE:FIGURE=N for one of several modes; figures: recall@1, recall@5, recall@10, \
+recall@20, mrr, ndcg@10, zero, p50, p95 (the last two in ms). A bound that is missed is exit code 1.")]
 pub(crate) struct Eval {
-    /// A folder of documents with queries.jsonl at its top
-    pub(crate) dir: PathBuf,
+    /// A folder of documents with queries.jsonl at its top [default: the knowledge base]
+    pub(crate) dir: Option<PathBuf>,
 
     /// Another question set
     #[arg(long, value_name = "FILE")]
@@ -368,7 +379,7 @@ pub(crate) struct Eval {
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Mode::Words, Mode::Vector, Mode::Hybrid])]
     pub(crate) mode: Vec<Mode>,
 
-    /// Reranker for --mode rerank: a name of `rag models list`
+    /// Reranker for --mode rerank: a name of `rag models list`, or `likelihood`
     #[arg(long, value_name = "NAME", env = "RAG_RERANKER")]
     pub(crate) reranker: Option<String>,
 
@@ -380,9 +391,38 @@ pub(crate) struct Eval {
     #[arg(long)]
     pub(crate) details: bool,
 
+    /// Least that a figure must reach (may be repeated): recall@5=0.9, hybrid:mrr=0.8
+    #[arg(long, value_name = "FIGURE=N")]
+    pub(crate) min: Vec<Bound>,
+
+    /// Most that a figure may be (may be repeated): zero=0, hybrid:p95=50
+    #[arg(long, value_name = "FIGURE=N")]
+    pub(crate) max: Vec<Bound>,
+
     /// Embedding model for the folder's first run [env: `RAG_EMBEDDER`]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", requires = "dir")]
     pub(crate) embedder: Option<String>,
+
+    /// Instead of scoring, draft N questions about the documents, to be approved one by one in a
+    /// terminal, and add them to the question set
+    #[arg(long, value_name = "N", conflicts_with_all = ["details", "min", "max"], value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) generate: Option<u16>,
+
+    /// Keep every drafted question whose answer stands in its file, without asking
+    #[arg(short = 'y', long, requires = "generate")]
+    pub(crate) yes: bool,
+
+    /// Which passages are drawn for questions [default: the number of questions in the set]
+    #[arg(long, value_name = "N", requires = "generate")]
+    pub(crate) seed: Option<u64>,
+
+    /// Language model that drafts, or whose likelihood reranks: a name of `rag models list`, or a GGUF
+    /// file
+    #[arg(long, value_name = "NAME|FILE", env = "RAG_MODEL")]
+    pub(crate) model: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) reading: Reading,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 pub(crate) enum Exit {
     /// Done, found, answered.
     Done = 0,
-    /// Nothing was found, or the question was refused.
+    /// Nothing was found, the question was refused, or a figure missed its bound.
     Nothing = 1,
     /// Any error, one unreadable file included.
     Error = 2,

@@ -4,6 +4,8 @@
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rag_core::wire::Failure;
@@ -41,6 +43,11 @@ impl Printer {
         self.stderr_is_terminal
     }
 
+    /// Whether somebody watches stderr and can answer on stdin.
+    pub(crate) fn is_talking(&self) -> bool {
+        self.stderr_is_terminal && io::stdin().is_terminal()
+    }
+
     /// Prints one JSON value on a line of its own.
     pub(crate) fn value(&mut self, value: &impl Serialize) -> io::Result<()> {
         let mut line = serde_json::to_string(value)?;
@@ -71,13 +78,24 @@ impl Printer {
 
     /// Says something on stderr.
     pub(crate) fn say(&mut self, text: &str) {
-        let text = if self.stderr_is_terminal {
+        let text = self.for_stderr(text);
+        // Where nobody listens any more, nothing is lost by not saying it.
+        let _ = writeln!(io::stderr().lock(), "{text}");
+    }
+
+    fn for_stderr(&self, text: &str) -> String {
+        if self.stderr_is_terminal {
             harmless(text)
         } else {
             text.to_owned()
-        };
-        // Where nobody listens any more, nothing is lost by not saying it.
-        let _ = writeln!(io::stderr().lock(), "{text}");
+        }
+    }
+
+    /// Asks something on stderr; what is typed stands behind it on the same line.
+    pub(crate) fn ask(&mut self, text: &str) {
+        let text = self.for_stderr(text);
+        let mut err = io::stderr().lock();
+        let _ = write!(err, "{text}").and_then(|()| err.flush());
     }
 
     /// Reports an error: the fact and its causes, then what to do. Under `--json` the same on stdout.
@@ -108,6 +126,58 @@ impl Printer {
             let _ = self.value(&serde_json::json!({ "error": failure }));
         }
         Exit::Error
+    }
+}
+
+/// What is typed, line by line. It is read aside, so that Ctrl-C is heard while nobody types.
+#[derive(Debug)]
+pub(crate) struct Typed(Receiver<io::Result<String>>);
+
+impl Typed {
+    pub(crate) fn from_stdin() -> Self {
+        let (lines, typed) = channel();
+        std::thread::spawn(move || {
+            for line in io::stdin().lines() {
+                if lines.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        Self(typed)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn from_channel(lines: Receiver<io::Result<String>>) -> Self {
+        Self(lines)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn from_lines(lines: impl Iterator<Item = io::Result<String>>) -> Self {
+        let (all, typed) = channel();
+        for line in lines {
+            let _ = all.send(line);
+        }
+        Self(typed)
+    }
+
+    /// The next line; none where there will be no more.
+    ///
+    /// # Errors
+    /// `Interrupted` once `stop` is set; `Io` where stdin can't be read.
+    pub(crate) fn next(&self, stop: &AtomicBool) -> rag_core::Result<Option<String>> {
+        loop {
+            if stop.load(Ordering::Relaxed) {
+                return Err(Error::new(Code::Interrupted, "interrupted"));
+            }
+            match self.0.recv_timeout(Duration::from_millis(50)) {
+                Ok(line) => {
+                    let failed = |cause| Error::io("read", "stdin".as_ref(), cause);
+                    return line.map(Some).map_err(failed);
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Ok(None),
+            }
+        }
     }
 }
 

@@ -23,6 +23,9 @@ mod journey;
 /// Questions, filters, reasons and scores of a search.
 mod finding;
 
+/// Question sets: scoring, bounds, drafting; and queries of any characters.
+mod evaluating;
+
 /// Reading files that nobody should trust: workers, their confinement, and what `rag doctor` says.
 mod reading;
 

@@ -13,7 +13,8 @@ use rag_index::{Layout, Store};
 use rag_text::Sizes;
 
 use crate::ask::{Ask, AskEvent, Question};
-use crate::evaluate::{self, EvalEvent, Evaluation, Scores};
+use crate::drafts::{Desk, Drafting, Drafts, no_generator};
+use crate::evaluate::{self, EvalEvent, Evaluation, Gold, Scores};
 use crate::ingest::{Ingest, IngestEvent, chunks_of, rules};
 use crate::kb::{KnowledgeBase, Summary};
 use crate::plan::{Again, Terms};
@@ -292,13 +293,24 @@ impl Engine {
         chunks_of(document, self.settings.sizes(max_tokens), counter)
     }
 
-    /// The best hits for a query, best first.
+    /// The best hits for a query, best first. `on_note` is told on a line what was done otherwise than
+    /// asked (hits that were not read again) or than usual (a question read in parts).
     ///
     /// # Errors
-    /// `NoKnowledgeBase`, `Incompatible`, and whatever the store or the embedder reports.
-    pub fn search(&self, query: &Query) -> Result<Vec<Hit>> {
+    /// `NoKnowledgeBase`, `Incompatible`, and whatever the store or the embedder reports. No query is
+    /// refused for its characters or its length.
+    pub fn search_noting(&self, query: &Query, on_note: &mut dyn FnMut(&str)) -> Result<Vec<Hit>> {
         let store = self.reader()?;
-        retrieve::search(&store, self.models(), query, self.settings.breadth())
+        let breadth = self.settings.breadth();
+        retrieve::search(&store, self.models(), query, breadth, on_note)
+    }
+
+    /// [`Engine::search_noting`] for callers that have nobody to tell.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn search(&self, query: &Query) -> Result<Vec<Hit>> {
+        self.search_noting(query, &mut |_| {})
     }
 
     /// Answers from the documents, with citations, or refuses.
@@ -314,10 +326,7 @@ impl Engine {
         let ask = Ask {
             store: &store,
             embedder: self.embedder()?,
-            generator: self.generator.as_deref().ok_or_else(|| {
-                Error::new(Code::ModelMissing, "no language model is loaded")
-                    .hint("rag models pull starter")
-            })?,
+            generator: self.generator.as_deref().ok_or_else(no_generator)?,
             extractor: &*self.extractor,
             settings: &self.settings,
             stop: &self.stop,
@@ -339,8 +348,24 @@ impl Engine {
             if self.stop.load(Ordering::Relaxed) {
                 return Err(interrupted());
             }
-            retrieve::search(&store, self.models(), query, self.settings.breadth())
+            let breadth = self.settings.breadth();
+            retrieve::search(&store, self.models(), query, breadth, &mut |_| {})
         })
+    }
+
+    /// Questions about what the knowledge base holds, drafted by the generator; none of `known` comes
+    /// again.
+    ///
+    /// # Errors
+    /// `NoKnowledgeBase`, `Incompatible`, `ModelMissing`.
+    pub fn drafts(&self, drafting: &Drafting, known: &[Gold]) -> Result<Drafts<'_>> {
+        let desk = Desk {
+            store: self.reader()?,
+            generator: self.generator.as_deref().ok_or_else(no_generator)?,
+            extractor: &*self.extractor,
+            stop: &self.stop,
+        };
+        Drafts::new(desk, drafting, known)
     }
 
     /// What the knowledge base holds.

@@ -39,22 +39,28 @@ mod workers;
 mod filter;
 mod fuse;
 mod grow;
+mod likelihood;
 mod repeats;
 mod rerank;
 mod retrieve;
+mod windows;
 
 mod align;
 mod ask;
 mod prompt;
 mod verify;
 
+mod drafts;
 mod evaluate;
 mod findings;
 
 #[cfg(test)]
+mod any_query;
+#[cfg(test)]
 mod testing;
 
 pub use ask::{AskEvent, Question};
+pub use drafts::{Discarded, Draft, Drafting, Drafts, Drawn, Origin, QuestionFile, Tally};
 pub use engine::{Engine, Settings};
 pub use evaluate::{
     Difference, EvalEvent, Evaluation, Evidence, Gold, GroupScores, Metrics, Scores,
@@ -62,6 +68,7 @@ pub use evaluate::{
 pub use findings::{Counts, Findings, Heading, PartFound, Table};
 pub use ingest::IngestEvent;
 pub use kb::{KnowledgeBase, Summary, Trouble, Unfinished};
+pub use likelihood::Likelihood;
 pub use plan::Again;
 pub use reindex::ReindexPlan;
 pub use sandbox::{Attempt, Confinement, Guard, Hold, Ocr, Probe};

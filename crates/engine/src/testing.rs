@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rag_core::{
     Chunk, Code, Embedder, Error, Filter, Finish, Generation, Generator, Hit, Message, Mode,
-    Purpose, Query, Report, Result, Sampling, Source, SourceKey, Span, Status, TokenCounter, Why,
+    Outcome, Purpose, Query, Report, Result, Sampling, Source, SourceKey, SourceState, Span,
+    Status, TokenCounter, Why,
 };
 use rag_text::Reader;
 
@@ -81,8 +82,11 @@ impl Embedder for HashEmbedder {
         if self.count() >= self.fails_after {
             return Err(Error::new(Code::Internal, "killed"));
         }
-        for text in texts {
-            assert!(self.count_tokens(text) <= self.max_tokens(), "{text}");
+        if texts
+            .iter()
+            .any(|text| self.count_tokens(text) > self.max_tokens())
+        {
+            return Err(Error::new(Code::LimitExceeded, "a text is too long"));
         }
         self.embedded.fetch_add(texts.len(), Ordering::Relaxed);
         Ok(texts.iter().map(|text| vector(text)).collect())
@@ -194,6 +198,29 @@ pub(crate) fn finds(engine: &Engine, words: &str) -> Vec<String> {
     };
     let hits = engine.search(&query).unwrap();
     hits.into_iter().map(|hit| hit.source.path).collect()
+}
+
+/// A file that was read, of which nothing matters but its path.
+pub(crate) fn state(path: &str) -> SourceState {
+    SourceState {
+        source: Source {
+            key: SourceKey(path.to_owned()),
+            root: "/".into(),
+            path: path.to_owned(),
+        },
+        hash: String::new(),
+        rules: String::new(),
+        size: 1,
+        modified_ns: 0,
+        title: None,
+        language: None,
+        media_type: "text/markdown".into(),
+        date: None,
+        tags: Vec::new(),
+        outcome: Outcome::Read,
+        reason: None,
+        chunks: 1,
+    }
 }
 
 /// A hit in the file `path`, of which nothing matters but its text.

@@ -24,32 +24,49 @@ pub struct Evaluation {
 }
 
 /// A question with its known answer, one line of `queries.jsonl`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Gold {
     pub id: String,
     pub question: String,
     #[serde(default)]
     pub answers: Vec<String>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doc: Option<String>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page: Option<u32>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<String>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evidence_all: Vec<Evidence>,
     #[serde(default = "yes")]
     pub answerable: bool,
     /// Language of the question (BCP 47).
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lang: Option<String>,
     /// A part of the set that is to be reported apart.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subset: Option<String>,
 }
 
+impl Default for Gold {
+    fn default() -> Self {
+        Self {
+            id: String::new(),
+            question: String::new(),
+            answers: Vec::new(),
+            doc: None,
+            page: None,
+            evidence: None,
+            evidence_all: Vec::new(),
+            answerable: true,
+            lang: None,
+            subset: None,
+        }
+    }
+}
+
 /// One of several places that hold the answer.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Evidence {
     pub doc: Option<String>,
     pub page: Option<u32>,
