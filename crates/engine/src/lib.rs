@@ -27,8 +27,10 @@ mod selection;
 mod stamp;
 mod walk;
 
+mod carry;
 mod pipeline;
 mod record;
+mod reindex;
 mod room;
 mod sandbox;
 mod workers;
@@ -58,8 +60,9 @@ pub use evaluate::{
 };
 pub use findings::{Counts, Findings, Heading, PartFound, Table};
 pub use ingest::IngestEvent;
-pub use kb::{KnowledgeBase, Summary, Trouble};
+pub use kb::{KnowledgeBase, Summary, Trouble, Unfinished};
 pub use plan::Again;
+pub use reindex::ReindexPlan;
 pub use sandbox::{Attempt, Confinement, Guard, Hold, Ocr, Probe};
 pub use selection::{IgnoreFiles, Selection};
 pub use workers::{Limits, ReadOptions, Recognised, ToldBy, WorkerPool, serve_extractor};

@@ -10,11 +10,12 @@
 //! | `contents` | what goes in and comes out |
 //! | `store` | opening, reading back |
 //! | `commit` | changing |
+//! | `succession` | a store that is made beside another one and takes its place |
 //! | `search` | by vector and by word |
 //! | `upkeep` | indexes, compaction, old versions |
 //! | `words` | how text becomes words |
 //! | `schema`, `encode`, `decode` | the one table, and the way there and back |
-//! | `place`, `meta`, `lock` | the folder, and the two small files beside the table |
+//! | `place`, `meta`, `lock` | the folder, and the small files beside the table |
 //!
 //! ```
 //! use rag_core::{Chunk, Outcome, Source, SourceKey, SourceState, Span};
@@ -48,6 +49,7 @@
 mod commit;
 mod contents;
 mod store;
+mod succession;
 
 mod search;
 mod upkeep;
