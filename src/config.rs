@@ -21,6 +21,7 @@ pub(crate) struct Config {
     pub(crate) reading: ReadOptions,
     /// From the environment or the file.
     embedder: Option<String>,
+    model: Option<String>,
     file: File,
 }
 
@@ -60,6 +61,7 @@ impl Config {
         let models = variable("RAG_MODELS").map_or_else(|| home.join("models"), PathBuf::from);
         // For new knowledge bases only: those that exist keep the embedder they were made with.
         let embedder = variable("RAG_EMBEDDER").and_then(|value| value.into_string().ok());
+        let model = variable("RAG_MODEL").and_then(|value| value.into_string().ok());
         Ok(Self {
             models,
             kb: args
@@ -73,6 +75,7 @@ impl Config {
                 ocr_languages: file.ocr_languages.clone(),
             },
             embedder: embedder.or_else(|| file.embedder.clone()),
+            model: model.or_else(|| file.model.clone()),
             file,
         })
     }
@@ -94,7 +97,7 @@ impl Config {
 
     /// The language model; `flag` wins.
     pub(crate) fn model<'a>(&'a self, flag: Option<&'a str>) -> &'a str {
-        flag.or(self.file.model.as_deref()).unwrap_or(MODEL)
+        flag.or(self.model.as_deref()).unwrap_or(MODEL)
     }
 }
 

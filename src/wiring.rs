@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rag_core::{Code, Embedder, Error, Extractor, Generator, Reranker, Result};
-use rag_engine::{Engine, KnowledgeBase, Limits, Settings, WorkerPool};
+use rag_engine::{Engine, KnowledgeBase, Likelihood, Limits, Settings, WorkerPool};
 use rag_model::{
     Catalogue, Device, EmbedderSizer, EmbedderSpec, GgufGenerator, Kind, LocalEmbedder,
     LocalReranker, ModelFiles, RerankerSpec, Role, Shelf, Support,
@@ -86,14 +86,24 @@ pub(crate) fn embedder(config: &Config, name: &str) -> Result<Arc<dyn Embedder>>
     )?))
 }
 
-/// The reranker of `flag` or config.
-pub(crate) fn reranker(config: &Config, flag: Option<&str>) -> Result<Arc<dyn Reranker>> {
+/// The reranker that is no model of its own: the language model's likelihood of the question.
+const LIKELIHOOD: &str = "likelihood";
+
+/// The reranker of `flag` or config; `model` is the flag for the language model.
+pub(crate) fn reranker(
+    config: &Config,
+    flag: Option<&str>,
+    model: Option<&str>,
+) -> Result<Arc<dyn Reranker>> {
     let name = config.reranker(flag);
+    if name == LIKELIHOOD {
+        return Ok(Arc::new(Likelihood::new(generator(config, model)?)));
+    }
     let model = shelf(config).require(name)?;
     if model.kind != Kind::Reranker {
         return Err(
             Error::new(Code::Usage, format!("`{name}` is not a reranker"))
-                .hint("rag models list shows the rerankers"),
+                .hint("rag models list shows the rerankers; `likelihood` needs none"),
         );
     }
     let files = ModelFiles::of(&model)?;

@@ -41,10 +41,12 @@ pub(crate) fn run(config: &Config, options: &Ask, printer: &mut Printer) -> anyh
         },
     };
     let mut written: io::Result<()> = Ok(());
-    let mut answer = engine.ask(&question, &mut |event| {
-        if let (AskEvent::Text(text), false, Ok(())) = (event, printer.is_json(), &written) {
+    let mut answer = engine.ask(&question, &mut |event| match event {
+        AskEvent::Note(text) => printer.say(&format!("note: {text}")),
+        AskEvent::Text(text) if !printer.is_json() && written.is_ok() => {
             written = printer.text(text);
         }
+        _ => {}
     })?;
     written?;
     answer.timings.load_ms = load_ms;

@@ -40,7 +40,11 @@ pub(crate) fn run(config: &Config, options: &Eval, printer: &mut Printer) -> any
         .with_settings(settings)
         .with_embedder(embedder);
     if evaluation.modes.contains(&Mode::Rerank) {
-        engine = engine.with_reranker(wiring::reranker(&config, options.reranker.as_deref())?);
+        engine = engine.with_reranker(wiring::reranker(
+            &config,
+            options.reranker.as_deref(),
+            None,
+        )?);
     }
     stop_on_interrupt(engine.stop_switch())?;
     let mut meter = Meter::new(printer.is_watched());

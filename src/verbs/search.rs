@@ -27,13 +27,18 @@ pub(crate) fn run(
         _ => wiring::searching_engine(config)?,
     };
     if query.mode == Mode::Rerank {
-        engine = engine.with_reranker(wiring::reranker(config, options.reranker.as_deref())?);
+        engine = engine.with_reranker(wiring::reranker(config, options.reranker.as_deref(), None)?);
     }
     let started = Instant::now();
-    let hits = engine.search(&query)?;
+    let mut notes = Vec::new();
+    let hits = engine.search_noting(&query, &mut |note| {
+        printer.say(&format!("note: {note}"));
+        notes.push(note.to_owned());
+    })?;
     let result = SearchResult {
         query: query.text,
         hits: HitRow::rows(&hits),
+        notes,
         took_ms: started.elapsed().as_secs_f64() * 1000.0,
     };
     let exit = if result.hits.is_empty() {

@@ -5,7 +5,7 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use crate::{Document, Result};
+use crate::{Code, Document, Error, Result};
 
 /// Reads a file into a document.
 pub trait Extractor: Send + Sync {
@@ -59,11 +59,18 @@ pub enum Purpose {
 
 /// Scores passages against a question.
 pub trait Reranker: Send + Sync {
-    /// One score for each passage, in order; higher is better.
+    /// One score for each passage, in order; higher is better. Scores are logits: the logistic function
+    /// makes a probability of them.
     ///
     /// # Errors
-    /// Where the model can't be run.
+    /// `LimitExceeded` for a question that leaves no room for a passage; else where the model can't be
+    /// run.
     fn score(&self, question: &str, passages: &[&str]) -> Result<Vec<f32>>;
+
+    /// Most passages that are worth its time for one question.
+    fn most_passages(&self) -> usize {
+        usize::MAX
+    }
 }
 
 /// Writes text after a conversation.
@@ -92,6 +99,18 @@ pub trait Generator: Send + Sync {
         sampling: &Sampling,
         on_text: &mut dyn FnMut(&str) -> ControlFlow<()>,
     ) -> Result<Generation>;
+
+    /// How likely the model finds `text` as its next message: the mean of the natural logarithms of
+    /// its tokens' probabilities, at most 0; 0 for a text without tokens.
+    ///
+    /// # Errors
+    /// `PromptTooLong` where messages and text exceed the context; `ModelInvalid` where the template or
+    /// the weights fail, and of a generator that shows no probabilities.
+    fn likelihood(&self, messages: &[Message], text: &str) -> Result<f32> {
+        let _ = (messages, text);
+        let fact = format!("`{}` does not tell how likely a text is", self.name());
+        Err(Error::new(Code::ModelInvalid, fact).hint("use a model of this machine for it"))
+    }
 }
 
 /// One message of a conversation.

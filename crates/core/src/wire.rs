@@ -61,6 +61,9 @@ impl HitRow {
 pub struct SearchResult {
     pub query: String,
     pub hits: Vec<HitRow>,
+    /// What was done otherwise than asked or than usual; left out where there is nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     pub took_ms: f64,
 }
 

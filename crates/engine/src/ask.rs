@@ -32,6 +32,8 @@ pub struct Question {
 /// What an ask says while it runs.
 #[derive(Debug, Clone, Copy)]
 pub enum AskEvent<'a> {
+    /// The search did something otherwise than usual; one line.
+    Note(&'a str),
     /// The search is done.
     Found(&'a [Hit]),
     /// More of the answer, checked: a sentence with its marks.
@@ -81,7 +83,8 @@ impl Ask<'_> {
             embedder: Some(self.embedder),
             reranker: None,
         };
-        let hits = retrieve::search(self.store, models, &query, breadth)?;
+        let mut note = |text: &str| on_event(AskEvent::Note(text));
+        let hits = retrieve::search(self.store, models, &query, breadth, &mut note)?;
         let mut answer = Answer {
             question: question.text.clone(),
             text: String::new(),

@@ -288,13 +288,24 @@ impl Engine {
         chunks_of(document, self.settings.sizes(max_tokens), counter)
     }
 
-    /// The best hits for a query, best first.
+    /// The best hits for a query, best first. `on_note` is told on a line what was done otherwise than
+    /// asked (hits that were not read again) or than usual (a question read in parts).
     ///
     /// # Errors
-    /// `NoKnowledgeBase`, `Incompatible`, and whatever the store or the embedder reports.
-    pub fn search(&self, query: &Query) -> Result<Vec<Hit>> {
+    /// `NoKnowledgeBase`, `Incompatible`, and whatever the store or the embedder reports. No query is
+    /// refused for its characters or its length.
+    pub fn search_noting(&self, query: &Query, on_note: &mut dyn FnMut(&str)) -> Result<Vec<Hit>> {
         let store = self.reader()?;
-        retrieve::search(&store, self.models(), query, self.settings.breadth())
+        let breadth = self.settings.breadth();
+        retrieve::search(&store, self.models(), query, breadth, on_note)
+    }
+
+    /// [`Engine::search_noting`] for callers that have nobody to tell.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn search(&self, query: &Query) -> Result<Vec<Hit>> {
+        self.search_noting(query, &mut |_| {})
     }
 
     /// Answers from the documents, with citations, or refuses.
@@ -335,7 +346,8 @@ impl Engine {
             if self.stop.load(Ordering::Relaxed) {
                 return Err(interrupted());
             }
-            retrieve::search(&store, self.models(), query, self.settings.breadth())
+            let breadth = self.settings.breadth();
+            retrieve::search(&store, self.models(), query, breadth, &mut |_| {})
         })
     }
 

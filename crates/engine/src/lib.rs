@@ -38,9 +38,11 @@ mod workers;
 mod filter;
 mod fuse;
 mod grow;
+mod likelihood;
 mod repeats;
 mod rerank;
 mod retrieve;
+mod windows;
 
 mod align;
 mod ask;
@@ -50,6 +52,8 @@ mod verify;
 mod evaluate;
 mod findings;
 
+#[cfg(test)]
+mod any_query;
 #[cfg(test)]
 mod testing;
 
@@ -61,6 +65,7 @@ pub use evaluate::{
 pub use findings::{Counts, Findings, Heading, PartFound, Table};
 pub use ingest::IngestEvent;
 pub use kb::{KnowledgeBase, Summary, Trouble, Unfinished};
+pub use likelihood::Likelihood;
 pub use plan::Again;
 pub use reindex::ReindexPlan;
 pub use sandbox::{Attempt, Confinement, Guard, Hold, Ocr, Probe};

@@ -1,11 +1,11 @@
 //! Retrieval: a query into ranked hits, by words, by vectors, or by both.
 
 use rag_core::fold::is_unspaced;
-use rag_core::{Code, Embedder, Error, Filter, Hit, Mode, Purpose, Query, Reranker, Result};
+use rag_core::{Code, Embedder, Error, Filter, Hit, Mode, Query, Reranker, Result};
 use rag_index::{Found, Scope, Store};
 
 use crate::fuse::{Fused, fuse};
-use crate::{filter, grow, repeats, rerank};
+use crate::{filter, grow, repeats, rerank, windows};
 
 /// What a search may need besides the store.
 #[derive(Clone, Copy)]
@@ -23,12 +23,14 @@ pub(crate) struct Breadth {
     pub(crate) hit_tokens: usize,
 }
 
-/// The best `query.limit` hits, best first.
+/// The best `query.limit` hits, best first. `on_note` is told what was done otherwise than asked, or in
+/// another way than usual.
 pub(crate) fn search(
     store: &Store,
     models: Models<'_>,
     query: &Query,
     breadth: Breadth,
+    on_note: &mut dyn FnMut(&str),
 ) -> Result<Vec<Hit>> {
     let depth = breadth.candidates.max(query.limit);
     if query.mode == Mode::Rerank && models.reranker.is_none() {
@@ -43,10 +45,16 @@ pub(crate) fn search(
         filter::scope(&query.filter, &store.sources()?)?
     };
     let by_words = || store.search_words_in(&scope, &query.text, depth);
-    let by_vector = |embedder: &dyn Embedder| {
-        let vectors = embedder.embed(&[&query.text], Purpose::Query)?;
-        let vector = vectors.first().map_or(&[][..], Vec::as_slice);
-        store.search_vector_in(&scope, vector, depth)
+    let mut by_vector = |embedder: &dyn Embedder| {
+        let (vector, parts) = windows::vector(&query.text, embedder)?;
+        if parts > 1 {
+            on_note(&format!(
+                "the question is longer than the {} tokens that `{}` reads at once: it was read in {parts} parts",
+                embedder.max_tokens(),
+                embedder.name()
+            ));
+        }
+        store.search_vector_in(&scope, &vector, depth)
     };
     let mut weights = Fused {
         words: 1.0,
@@ -75,7 +83,7 @@ pub(crate) fn search(
     };
     let mut hits = repeats::demote(grow::lift(fuse(words, vector, weights)));
     if let (Mode::Rerank, Some(reranker)) = (query.mode, models.reranker) {
-        hits = rerank::rerank(&query.text, hits, reranker)?;
+        hits = rerank::rerank(&query.text, hits, reranker, on_note)?;
     }
     grow::grown(store, hits, query.limit, breadth.hit_tokens)
 }

@@ -170,6 +170,32 @@ impl Generator for GgufGenerator {
         }
         Ok(self.run(&prompt, sampling, on_text)?)
     }
+
+    fn likelihood(&self, messages: &[Message], text: &str) -> rag_core::Result<f32> {
+        let mut tokens = self.encode(messages)?;
+        let from = tokens.len();
+        tokens.extend(self.vocabulary.encode(text.trim())?);
+        if tokens.len() > self.context {
+            return Err(Fault::PromptTooLong {
+                model: self.name.clone(),
+                prompt: from,
+                answer: tokens.len() - from,
+                context: self.context,
+            }
+            .into());
+        }
+        let mut decoder = self.decoder.lock().unwrap_or_else(PoisonError::into_inner);
+        let each = decoder.likelihood(&tokens, from).of(&self.name)?;
+        if each.is_empty() {
+            return Ok(0.0);
+        }
+        let mean = each.iter().sum::<f32>() / each.len() as f32;
+        if !mean.is_finite() {
+            let model = self.name.clone();
+            return Err(Fault::NotANumber { model }.into());
+        }
+        Ok(mean)
+    }
 }
 
 #[cfg(test)]
@@ -354,6 +380,36 @@ mod tests {
             )
         );
         assert_eq!(run(usize::MAX).unwrap_err().code, Code::PromptTooLong);
+    }
+
+    #[test]
+    fn what_the_model_would_write_is_likelier_than_anything_else() {
+        let model = load(&scripted(&byte_tokens("pier"))).unwrap();
+        let likelihood = |text: &str| model.likelihood(&ask("where?"), text).unwrap();
+        assert!(likelihood("pier") > likelihood("reip"));
+        assert_eq!(
+            likelihood(" pier\n").to_bits(),
+            likelihood("pier").to_bits()
+        );
+        assert_eq!(likelihood("").to_bits(), 0.0_f32.to_bits());
+        // The likelihood of one token is its share of the exponentials of all scores.
+        let (newline, p) = (3 + 10, 3 + usize::from(b'p'));
+        let mut decoder = model.decoder.lock().unwrap();
+        let scores = decoder.read(&[newline], &mut || true).unwrap().unwrap();
+        drop(decoder);
+        let sum: f32 = scores.iter().map(|score| score.exp()).sum();
+        assert!((likelihood("p") - (scores[p].exp() / sum).ln()).abs() < 1e-4);
+    }
+
+    #[test]
+    fn a_text_that_does_not_fit_behind_its_prompt_has_no_likelihood() {
+        let model = load(&TinyModel::new("llama")).unwrap();
+        let room = 512 - model.prompt_tokens(&ask("x")).unwrap();
+        assert!(model.likelihood(&ask("x"), &"a".repeat(room)).is_ok());
+        let error = model
+            .likelihood(&ask("x"), &"a".repeat(room + 1))
+            .unwrap_err();
+        assert_eq!(error.code, Code::PromptTooLong);
     }
 
     #[test]

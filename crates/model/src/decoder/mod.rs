@@ -26,6 +26,8 @@ use crate::kernels;
 /// Tokens computed at once while a text is read. Blocks begin at multiples of it, always: sums of
 /// floats depend on their order, and a text has to get the same scores whatever was read before.
 const BLOCK: usize = 256;
+/// Positions whose scores are computed at once: a row of them is as long as the vocabulary.
+const ROWS: usize = 64;
 
 /// A decoder with its state: the tokens it has seen. A later text that begins with the same whole
 /// blocks continues from there.
@@ -97,25 +99,65 @@ impl Decoder {
         }
     }
 
+    /// The natural logarithm of the probability of each of `tokens`, which begin a text, from number
+    /// `from` on, given those before it. The first of all has none.
+    pub(crate) fn likelihood(&mut self, tokens: &[u32], from: usize) -> Result<Vec<f32>> {
+        let from = from.max(1);
+        let mut all = Vec::with_capacity(tokens.len().saturating_sub(from));
+        // The scores after the last token before `from` are the first that count, and those after the
+        // last of all are not asked for.
+        let mut start = self.go_back(self.shared(&tokens[..from.min(tokens.len())]));
+        for block in tokens[start..tokens.len().saturating_sub(1)].chunks(BLOCK) {
+            let x = self.whole_or_part(block)?;
+            let first = (from - 1).saturating_sub(start);
+            for row in (first..block.len()).step_by(ROWS) {
+                let rows = ROWS.min(block.len() - row);
+                let x = x.narrow(0, row, rows)?.contiguous()?;
+                let scores: Vec<Vec<f32>> = self.output.apply(&self.normed(&x)?)?.to_vec2()?;
+                let next = &tokens[start + row + 1..];
+                all.extend(
+                    scores
+                        .iter()
+                        .zip(next)
+                        .map(|(scores, id)| log_share(scores, *id)),
+                );
+            }
+            start += block.len();
+        }
+        Ok(all)
+    }
+
     /// The hidden states of the last block of `tokens`.
     fn blocks(
         &mut self,
         tokens: &[u32],
         keep_going: &mut dyn FnMut() -> bool,
     ) -> Result<Option<Tensor>> {
-        self.whole = self.shared(tokens);
-        self.seen.truncate(self.whole);
+        let held = self.go_back(self.shared(tokens));
         let mut last = None;
-        for block in tokens[self.whole..].chunks(BLOCK) {
+        for block in tokens[held..].chunks(BLOCK) {
             if !keep_going() {
                 return Ok(None);
             }
-            last = Some(self.block(block)?);
-            if block.len() == BLOCK {
-                self.whole = self.seen.len();
-            }
+            last = Some(self.whole_or_part(block)?);
         }
         Ok(last)
+    }
+
+    /// Forgets all but the first `held` tokens, which are whole blocks.
+    fn go_back(&mut self, held: usize) -> usize {
+        self.whole = held;
+        self.seen.truncate(held);
+        held
+    }
+
+    /// The hidden state after each of `tokens`, a block that begins where one has to.
+    fn whole_or_part(&mut self, tokens: &[u32]) -> Result<Tensor> {
+        let x = self.block(tokens)?;
+        if tokens.len() == BLOCK {
+            self.whole = self.seen.len();
+        }
+        Ok(x)
     }
 
     /// Reads one token more.
@@ -150,9 +192,23 @@ impl Decoder {
 
     /// The last of the hidden states `x`, normed.
     fn last(&self, x: &Tensor) -> Result<Tensor> {
-        let last = x.narrow(0, x.dim(0)? - 1, 1)?.contiguous()?;
-        candle_nn::ops::rms_norm(&last, &self.norm, self.shape.epsilon as f32)
+        self.normed(&x.narrow(0, x.dim(0)? - 1, 1)?.contiguous()?)
     }
+
+    fn normed(&self, x: &Tensor) -> Result<Tensor> {
+        candle_nn::ops::rms_norm(x, &self.norm, self.shape.epsilon as f32)
+    }
+}
+
+/// The logarithm of the share that number `id` of `scores` has of their exponentials.
+fn log_share(scores: &[f32], id: u32) -> f32 {
+    let most = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let sum: f64 = scores.iter().map(|x| f64::from(x - most).exp()).sum();
+    let score = scores
+        .get(id as usize)
+        .copied()
+        .unwrap_or(f32::NEG_INFINITY);
+    score - most - sum.ln() as f32
 }
 
 #[cfg(test)]

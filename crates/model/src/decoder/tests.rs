@@ -217,3 +217,71 @@ fn no_matrix_is_left_without_a_fast_kernel_for_one_row() {
     let matrix = Matrix::new(Arc::new(quantised)).unwrap();
     assert!(matches!(matrix, Matrix::Bytes(_)));
 }
+
+/// The logarithms of the probabilities, one token at a time, by the book.
+fn by_steps(decoder: &mut Decoder, tokens: &[u32], from: usize) -> Vec<f32> {
+    let mut scores = read(decoder, &tokens[..from]);
+    let mut all = Vec::new();
+    for token in &tokens[from..] {
+        let sum: f64 = scores.iter().map(|x| f64::from(*x).exp()).sum();
+        all.push((f64::from(scores[*token as usize]) - sum.ln()) as f32);
+        scores = decoder.step(*token).unwrap();
+    }
+    all
+}
+
+#[test]
+fn the_likelihood_of_a_continuation_is_that_of_its_tokens_one_by_one() {
+    for architecture in ["llama", "qwen2", "qwen3"] {
+        let model = roomy(architecture);
+        // Within a block, over the edge of one, from one on, and longer than what is scored at once.
+        for (from, to) in [
+            (9, 13),
+            (BLOCK - 3, BLOCK + 5),
+            (BLOCK, BLOCK + 2),
+            (20, 2 * BLOCK + 30),
+        ] {
+            let tokens = long(to);
+            let expected = by_steps(&mut decoder(&model), &tokens, from);
+            let ours = decoder(&model).likelihood(&tokens, from).unwrap();
+            assert_eq!(ours.len(), to - from);
+            for (a, b) in ours.iter().zip(&expected) {
+                assert!(
+                    (a - b).abs() < 2e-3,
+                    "{architecture} {from}: {a} is not {b}"
+                );
+                assert!(*a < 0.0);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_likelihood_with_a_known_beginning_is_exactly_that_of_a_fresh_run() {
+    let model = roomy("qwen3");
+    let mut used = decoder(&model);
+    let mut text = long(2 * BLOCK + 40);
+    used.likelihood(&text, BLOCK + 10).unwrap();
+    text.truncate(BLOCK + 30);
+    text.extend([77, 78, 79]);
+    assert_eq!(used.shared(&text[..BLOCK + 10]), BLOCK);
+    let fresh = decoder(&model).likelihood(&text, BLOCK + 10).unwrap();
+    assert_eq!(used.likelihood(&text, BLOCK + 10).unwrap(), fresh);
+    // One that begins within what is held: its first scores have to be computed again.
+    let fresh = decoder(&model).likelihood(&text, 5).unwrap();
+    assert_eq!(used.likelihood(&text, 5).unwrap(), fresh);
+    // What is read afterwards is as if nothing had been before.
+    let fresh = read(&mut decoder(&model), &text);
+    assert_eq!(read(&mut used, &text), fresh);
+}
+
+#[test]
+fn nothing_follows_from_nothing() {
+    let mut decoder = decoder(&roomy("llama"));
+    assert_eq!(decoder.likelihood(&PROMPT, PROMPT.len()).unwrap(), [0.0; 0]);
+    assert_eq!(decoder.likelihood(&[], 0).unwrap(), [0.0; 0]);
+    assert_eq!(
+        decoder.likelihood(&PROMPT, 0).unwrap().len(),
+        PROMPT.len() - 1
+    );
+}
