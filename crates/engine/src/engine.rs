@@ -1,8 +1,8 @@
 //! The engine: one knowledge base, the ports it works with, and the verbs as methods.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use rag_core::{
@@ -81,8 +81,10 @@ pub struct Engine {
     reranker: Option<Arc<dyn Reranker>>,
     generator: Option<Arc<dyn Generator>>,
     settings: Settings,
-    /// What questions are put to; none where each opens the store as it is then.
+    /// What questions are put to; none where they are put to what is there at the time.
     held: Option<Arc<Store>>,
+    /// The store that was opened last: opening takes longer than a search.
+    opened: Mutex<Option<Arc<Store>>>,
     stop: Arc<AtomicBool>,
 }
 
@@ -106,6 +108,7 @@ impl Engine {
             generator: None,
             settings: Settings::default(),
             held: None,
+            opened: Mutex::default(),
             stop: Arc::default(),
         }
     }
@@ -401,13 +404,25 @@ impl Engine {
     fn reader(&self) -> Result<Arc<Store>> {
         let store = match &self.held {
             Some(held) => Arc::clone(held),
-            None => Arc::new(self.kb.reader()?),
+            None => self.present()?,
         };
         if let Some(embedder) = &self.embedder
             && !is_same(store.layout(), &layout_of(&**embedder))
         {
             return Err(self.mismatch(&store.layout().embedder, embedder.name()));
         }
+        Ok(store)
+    }
+
+    /// The store as it is now, opened once for as long as it is the one that is searched.
+    fn present(&self) -> Result<Arc<Store>> {
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(store) = opened.as_ref().filter(|store| store.is_present()) {
+            return Ok(Arc::clone(store));
+        }
+        *opened = None; // closed before another one is opened
+        let store = Arc::new(self.kb.reader()?);
+        *opened = Some(Arc::clone(&store));
         Ok(store)
     }
 

@@ -12,6 +12,7 @@
 //! | `commit` | changing |
 //! | `succession` | a store that is made beside another one and takes its place |
 //! | `search` | by vector and by word |
+//! | `around` | reading what was found, and what stands beside it |
 //! | `upkeep` | indexes, compaction, old versions |
 //! | `words` | how text becomes words |
 //! | `schema`, `encode`, `decode` | the one table, and the way there and back |
@@ -51,6 +52,7 @@ mod contents;
 mod store;
 mod succession;
 
+mod around;
 mod search;
 mod upkeep;
 mod words;
@@ -67,7 +69,9 @@ mod place;
 #[cfg(test)]
 mod tests;
 
-pub use contents::{Batch, Counts, Found, Layout, Scope, SourceRows, StoredChunk};
+pub use contents::{
+    Batch, Counts, Found, Layout, Place, Ranked, Read, Scope, SourceRows, StoredChunk,
+};
 pub use meta::FORMAT;
 pub use store::Store;
 pub use upkeep::Upkeep;

@@ -79,6 +79,13 @@ impl Store {
         &self.meta.layout
     }
 
+    /// Whether this is still what is searched in its folder: no other store has taken its place.
+    #[must_use]
+    pub fn is_present(&self) -> bool {
+        let present = meta::read(&self.dir, Role::Present);
+        present.is_ok_and(|present| present.as_ref() == Some(&self.meta))
+    }
+
     /// Every source, sorted by root and path.
     pub fn sources(&self) -> rag_core::Result<Vec<SourceState>> {
         let filter = is(schema::KIND, schema::SOURCE);
