@@ -58,6 +58,8 @@ pub(crate) enum Verb {
     Status(Status),
     /// Remove files from the knowledge base
     Forget(Forget),
+    /// Change the embedding model of the knowledge base
+    Reindex(Reindex),
     /// List, fetch and check models
     Models(Models),
     /// Score the search with a question set, or draft one
@@ -76,6 +78,7 @@ impl Verb {
     pub(crate) fn reading(&self) -> Option<&Reading> {
         match self {
             Self::Ingest(options) => Some(&options.reading),
+            Self::Reindex(options) => Some(&options.reading),
             Self::Ask(options) => Some(&options.reading), // quotes are held against their files
             Self::Eval(options) => Some(&options.reading),
             Self::Doctor(options) => Some(&options.reading),
@@ -278,6 +281,38 @@ pub(crate) struct Forget {
     /// Files or folders, which need not exist any more
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+All vectors are made anew beside the old ones, which are searched until the new ones are complete; that \
+takes as much disk space again. A run that was cut short is gone on with by the same command. The files \
+are read again, since each model has sizes of its own. One that is gone, out of reach or not what it was \
+is made of what is stored of it, and named; the next ingest takes up what has changed.")]
+pub(crate) struct Reindex {
+    /// The new embedding model: a name of `rag models list`
+    #[arg(
+        long,
+        value_name = "NAME",
+        required_unless_present = "cancel",
+        conflicts_with = "cancel"
+    )]
+    pub(crate) embedder: Option<String>,
+
+    /// Print what would be embedded, and do nothing
+    #[arg(short = 'n', long, conflicts_with = "cancel")]
+    pub(crate) dry_run: bool,
+
+    /// Give up an unfinished change and remove what was made; the old vectors stay
+    #[arg(long)]
+    pub(crate) cancel: bool,
+
+    /// Files read at once [default: one for each core]
+    #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) jobs: Option<u16>,
+
+    #[command(flatten)]
+    pub(crate) reading: Reading,
 }
 
 #[derive(Debug, ClapArgs)]

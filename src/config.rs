@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
 use rag_core::{Code, Error};
-use rag_engine::ReadOptions;
+use rag_engine::{KnowledgeBase, ReadOptions};
 use serde::Deserialize;
 
 use crate::args::Args;
@@ -42,7 +42,6 @@ struct File {
 /// Name of the file in the data home.
 pub(crate) const CONFIG: &str = "config.toml";
 
-const KB: &str = "default";
 const EMBEDDER: &str = "all-minilm-l6-v2";
 const MODEL: &str = "smollm2-135m-instruct";
 const RERANKER: &str = "ms-marco-minilm-l6-v2";
@@ -69,7 +68,7 @@ impl Config {
                 .kb
                 .clone()
                 .or_else(|| file.kb.clone())
-                .unwrap_or_else(|| KB.to_owned()),
+                .unwrap_or_else(|| KnowledgeBase::DEFAULT.to_owned()),
             home,
             reading: ReadOptions {
                 passwords,

@@ -47,6 +47,7 @@ fn run(args: Args, printer: &mut Printer) -> anyhow::Result<Exit> {
         Verb::Ask(options) => verbs::ask::run(&config?, &options, printer),
         Verb::Status(options) => verbs::status::run(&config?, &options, printer),
         Verb::Forget(options) => verbs::forget::run(&config?, &options, printer),
+        Verb::Reindex(options) => verbs::reindex::run(&config?, &options, printer),
         Verb::Models(options) => verbs::models::run(&config?, &options, printer),
         Verb::Eval(options) => verbs::eval::run(&config?, &options, printer),
         Verb::Bench(options) => verbs::bench::run(&config?, &options, printer),

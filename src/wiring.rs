@@ -57,10 +57,10 @@ pub(crate) fn embedder_for_writing(
     }
 }
 
-/// The embedder that the knowledge base was made with.
-pub(crate) fn embedder_for_reading(config: &Config) -> Result<Arc<dyn Embedder>> {
-    let kb = KnowledgeBase::new(&config.home, &config.kb)?;
-    embedder(config, &kb.embedder()?)
+/// An engine for one question, with the embedder that the knowledge base was made with.
+pub(crate) fn searching_engine(config: &Config) -> Result<Engine> {
+    let (engine, name) = engine(config)?.holding()?;
+    Ok(engine.with_embedder(embedder(config, &name)?))
 }
 
 /// What sizes the chunks of the knowledge base, or of a new one: its embedder's name and tokenizer.
@@ -76,7 +76,8 @@ pub(crate) fn sizer(config: &Config) -> Result<(String, EmbedderSizer)> {
     Ok((name, sizer))
 }
 
-fn embedder(config: &Config, name: &str) -> Result<Arc<dyn Embedder>> {
+/// The embedder of this name, whatever the knowledge base was made with.
+pub(crate) fn embedder(config: &Config, name: &str) -> Result<Arc<dyn Embedder>> {
     let (files, spec) = embedder_files(config, name)?;
     Ok(Arc::new(LocalEmbedder::load(
         &files,
@@ -152,15 +153,14 @@ fn passage_tokens(parameters: u64) -> usize {
 /// An engine that can answer.
 pub(crate) fn answering_engine(config: &Config, flag: Option<&str>) -> Result<Engine> {
     // The store first: a question to a knowledge base that is not there should not load a model.
-    let embedder = embedder_for_reading(config)?;
+    let engine = searching_engine(config)?;
     let parameters = rag_model::inspect(&generator_file(config, flag)?)?.parameters;
     let settings = Settings {
         passage_tokens: passage_tokens(parameters),
         ..Settings::default()
     };
-    Ok(engine(config)?
+    Ok(engine
         .with_settings(settings)
-        .with_embedder(embedder)
         .with_generator(generator(config, flag)?))
 }
 

@@ -28,11 +28,37 @@ const DEADLINE: Duration = Duration::from_mins(5);
 #[derive(Debug)]
 pub(crate) struct Home {
     folder: TempDir,
+    models: PathBuf,
 }
 
 impl Home {
     pub(crate) fn new() -> Self {
-        Self { folder: scratch() }
+        Self {
+            folder: scratch(),
+            models: models(),
+        }
+    }
+
+    /// A home whose starter embedder may be cut to 64 numbers and more (`NAME@256`): another embedder
+    /// without another download.
+    pub(crate) fn with_embedder_that_may_be_cut() -> Self {
+        let mut home = Self::new();
+        let (from, to) = (home.models.join(EMBEDDER), home.path().join("models"));
+        home.models.clone_from(&to);
+        let to = to.join(EMBEDDER);
+        fs::create_dir_all(&to).unwrap();
+        for entry in fs::read_dir(from).unwrap() {
+            let path = entry.unwrap().path();
+            let copy = to.join(path.file_name().unwrap());
+            if path.ends_with("model.toml") {
+                let record = fs::read_to_string(&path).unwrap();
+                let record = record.replace("\npooling", "\nshortest = 64\npooling");
+                fs::write(copy, record).unwrap();
+            } else if fs::hard_link(&path, &copy).is_err() {
+                fs::copy(&path, &copy).unwrap();
+            }
+        }
+        home
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -49,7 +75,7 @@ impl Home {
         let mut command = clean_command(starter, args, self.path());
         command
             .env("RAG_HOME", self.path())
-            .env("RAG_MODELS", models());
+            .env("RAG_MODELS", &self.models);
         command
     }
 
@@ -368,6 +394,7 @@ pub(crate) fn library() -> &'static Library {
         fs::create_dir_all(&place).unwrap();
         let home = Home {
             folder: tempfile::Builder::new().tempdir_in(place).unwrap(),
+            models: models(),
         };
         let run = home.rag(&["ingest", utf8(&fixtures().join("kb")), "--json"]);
         Library { home, run }

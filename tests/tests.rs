@@ -32,5 +32,8 @@ mod reading;
 /// What happens to a knowledge base over time: changes, kills, two at once.
 mod lifecycle;
 
+/// Changing the embedder of a knowledge base.
+mod reindex;
+
 /// The whole flow with the network gone.
 mod offline;

@@ -29,7 +29,7 @@ pub(crate) fn run(
     }
     let mut meter = Meter::new(printer.is_watched());
     let result = engine.ingest(&options.paths, &mut |event| meter.take(event, printer));
-    meter.bar.finish_and_clear();
+    meter.finish();
     let report = result?;
     if printer.is_json() {
         printer.value(&report)?;
@@ -182,6 +182,11 @@ impl Meter {
         }
     }
 
+    /// Clears the line for the report.
+    pub(crate) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+
     fn rate(&self) -> String {
         let per_second = self.tokens as f64 / self.started.elapsed().as_secs_f64().max(1e-3);
         format!(
@@ -192,7 +197,7 @@ impl Meter {
 }
 
 /// The report for people: troubles by name, the rest as counts.
-fn summary(report: &Report) -> Vec<String> {
+pub(crate) fn summary(report: &Report) -> Vec<String> {
     let mut lines: Vec<String> = report
         .sources
         .iter()
@@ -211,6 +216,7 @@ fn summary(report: &Report) -> Vec<String> {
         (totals.unchanged, "unchanged"),
         (totals.moved, "moved"),
         (totals.removed, "removed"),
+        (totals.carried, "carried over"),
         (totals.skipped, "skipped"),
         (totals.failed, "failed"),
     ];
@@ -219,7 +225,7 @@ fn summary(report: &Report) -> Vec<String> {
         lines.push("no files found".to_owned());
         return lines;
     }
-    if totals.read + totals.partly == 0 {
+    if totals.read + totals.partly + totals.carried == 0 {
         lines.push(counts);
         return lines;
     }

@@ -16,16 +16,16 @@ pub(crate) fn run(
     options: &Search,
     printer: &mut Printer,
 ) -> anyhow::Result<Exit> {
-    let mut engine = wiring::engine(config)?;
     let query = Query {
         text: options.query.clone(),
         mode: options.mode.into(),
         limit: usize::from(options.limit),
         filter: options.within.filter(),
     };
-    if query.mode != Mode::Words {
-        engine = engine.with_embedder(wiring::embedder_for_reading(config)?);
-    }
+    let mut engine = match query.mode {
+        Mode::Words => wiring::engine(config)?,
+        _ => wiring::searching_engine(config)?,
+    };
     if query.mode == Mode::Rerank {
         engine = engine.with_reranker(wiring::reranker(config, options.reranker.as_deref(), None)?);
     }

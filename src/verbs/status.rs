@@ -1,7 +1,7 @@
 //! `rag status`: what the knowledge base holds, and what could not be read.
 
 use rag_core::Status as Outcome;
-use rag_engine::{Summary, Trouble};
+use rag_engine::{Summary, Trouble, Unfinished};
 use serde_json::json;
 
 use crate::args::Status;
@@ -64,6 +64,14 @@ fn holds(summary: &Summary, printer: &mut Printer) -> std::io::Result<()> {
         summary.chunks,
         size(summary.bytes_on_disk)
     ))?;
+    if let Some(begun) = &summary.reindex {
+        let Unfinished { embedder, sources } = begun;
+        printer.line(&format!(
+            "changing to     {embedder}: {sources} of {} files done (rag reindex --embedder {embedder} goes \
+             on, unless it runs now; --cancel gives it up)",
+            summary.sources
+        ))?;
+    }
     for (root, count) in &summary.roots {
         printer.line(&format!("from            {root} ({count} files)"))?;
     }

@@ -20,6 +20,7 @@ impl Report {
             Status::Unchanged => totals.unchanged += 1,
             Status::Moved => totals.moved += 1,
             Status::Removed => totals.removed += 1,
+            Status::Carried => totals.carried += 1,
             Status::Skipped => totals.skipped += 1,
             Status::Failed => totals.failed += 1,
         }
@@ -33,7 +34,7 @@ pub struct Row {
     /// Path relative to the ingested folder.
     pub source: String,
     pub status: Status,
-    /// Why it was skipped, failed or read in part.
+    /// Why it was skipped, carried over, failed or read in part.
     pub reason: Option<String>,
     pub chunks: u32,
 }
@@ -47,6 +48,8 @@ pub enum Status {
     Unchanged,
     Moved,
     Removed,
+    /// Of a change of embedder: not read, but made of what is stored of it.
+    Carried,
     Skipped,
     Failed,
 }
@@ -59,6 +62,7 @@ pub struct Totals {
     pub unchanged: u64,
     pub moved: u64,
     pub removed: u64,
+    pub carried: u64,
     pub skipped: u64,
     pub failed: u64,
     /// Bytes of the files that were read.

@@ -1,8 +1,8 @@
 //! The engine: one knowledge base, the ports it works with, and the verbs as methods.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use rag_core::{
@@ -18,6 +18,7 @@ use crate::evaluate::{self, EvalEvent, Evaluation, Gold, Scores};
 use crate::ingest::{Ingest, IngestEvent, chunks_of, rules};
 use crate::kb::{KnowledgeBase, Summary};
 use crate::plan::{Again, Terms};
+use crate::reindex::{self, Reindex, ReindexPlan};
 use crate::retrieve::{self, Breadth, Models};
 use crate::selection::Selection;
 use crate::survey::survey;
@@ -80,6 +81,10 @@ pub struct Engine {
     reranker: Option<Arc<dyn Reranker>>,
     generator: Option<Arc<dyn Generator>>,
     settings: Settings,
+    /// What questions are put to; none where they are put to what is there at the time.
+    held: Option<Arc<Store>>,
+    /// The store that was opened last: opening takes longer than a search.
+    opened: Mutex<Option<Arc<Store>>>,
     stop: Arc<AtomicBool>,
 }
 
@@ -102,6 +107,8 @@ impl Engine {
             reranker: None,
             generator: None,
             settings: Settings::default(),
+            held: None,
+            opened: Mutex::default(),
             stop: Arc::default(),
         }
     }
@@ -131,6 +138,19 @@ impl Engine {
         self
     }
 
+    /// Holds on to the vectors that the knowledge base has now: questions are put to these, also when
+    /// those of another embedder have taken their place. For whoever asks once and needs the time
+    /// between to load the right embedder, which comes with it by name.
+    ///
+    /// # Errors
+    /// `NoKnowledgeBase`.
+    pub fn holding(mut self) -> Result<(Self, String)> {
+        let store = self.kb.reader()?;
+        let embedder = store.layout().embedder.clone();
+        self.held = Some(Arc::new(store));
+        Ok((self, embedder))
+    }
+
     /// A switch that ends the running verb at the next safe point.
     #[must_use]
     pub fn stop_switch(&self) -> Arc<AtomicBool> {
@@ -151,12 +171,8 @@ impl Engine {
         for path in paths {
             crate::walk::must_exist(path)?; // before a knowledge base is made for nothing
         }
-        let layout = Layout {
-            dimensions: embedder.dimensions(),
-            fingerprint: embedder.fingerprint().to_owned(),
-            embedder: embedder.name().to_owned(),
-        };
-        let store = Store::open(&self.kb.dir(), &layout)?;
+        let store = Store::open(&self.kb.dir(), &layout_of(embedder))
+            .map_err(|error| self.with_kb_in_hint(error))?;
         let ingest = Ingest {
             store: &store,
             embedder,
@@ -192,6 +208,70 @@ impl Engine {
         let mut plan = survey.shown(terms);
         plan.took_ms = started.elapsed().as_millis() as u64;
         Ok(plan)
+    }
+
+    /// Makes the knowledge base anew for the engine's embedder, beside the vectors that there are, which
+    /// are searched until all new ones are there. None where it is that embedder's already. A run that
+    /// was cut short is gone on with.
+    ///
+    /// The sources stay what they are known as: one whose file is gone, out of reach or not what it was
+    /// is made of what is stored of it and has a row that says so; new files are left for an ingest.
+    ///
+    /// # Errors
+    /// `NoKnowledgeBase`, `Locked`, `Interrupted`; `Incompatible` where a run for another embedder was
+    /// cut short; `Io` where the disk has no room for both. The old vectors stay in all of these.
+    pub fn reindex(&self, on_event: &mut dyn FnMut(IngestEvent<'_>)) -> Result<Option<Report>> {
+        let embedder = self.embedder()?;
+        let old = self.kb.writer()?;
+        let layout = layout_of(embedder);
+        if is_same(old.layout(), &layout) {
+            return Ok(None);
+        }
+        let dir = self.kb.dir();
+        let begun = Store::open_successor(&dir)?;
+        reindex::must_have_room(&dir, &old, begun.as_ref(), &layout)?;
+        drop(begun);
+        let next = old
+            .successor(&layout)
+            .map_err(|error| self.with_kb_in_hint(error))?;
+        let reindex = Reindex {
+            old: &old,
+            next: &next,
+            embedder,
+            extractor: &*self.extractor,
+            sizes: self.settings.sizes(embedder.max_tokens()),
+            readers: self.settings.readers,
+            stop: &self.stop,
+        };
+        let report = reindex.run(on_event)?;
+        next.take_over(old)?;
+        Ok(Some(report))
+    }
+
+    /// What [`Engine::reindex`] would do, without doing it.
+    ///
+    /// # Errors
+    /// As [`Engine::reindex`], short of `Locked`.
+    pub fn plan_reindex(&self) -> Result<Option<ReindexPlan>> {
+        let embedder = self.embedder()?;
+        let old = self.kb.reader()?;
+        let layout = layout_of(embedder);
+        if is_same(old.layout(), &layout) {
+            return Ok(None);
+        }
+        let next = Store::open_successor(&self.kb.dir())?;
+        let next = next.filter(|next| is_same(next.layout(), &layout));
+        let sizes = self.settings.sizes(embedder.max_tokens());
+        let rules = rules(&*self.extractor, sizes);
+        reindex::plan(&old, next.as_ref(), embedder, &rules, sizes).map(Some)
+    }
+
+    /// Gives up an unfinished [`Engine::reindex`]; false where there is none.
+    ///
+    /// # Errors
+    /// `NoKnowledgeBase`, `Locked`.
+    pub fn cancel_reindex(&self) -> Result<bool> {
+        self.kb.writer()?.discard_successor()
     }
 
     /// Reads one file as an ingest does. Nothing is written.
@@ -321,28 +401,76 @@ impl Engine {
     }
 
     /// Opens the store for reading and holds it against the embedder, where there is one.
-    fn reader(&self) -> Result<Store> {
-        let store = self.kb.reader()?;
-        if let Some(embedder) = &self.embedder {
-            let layout = store.layout();
-            if layout.fingerprint != embedder.fingerprint() {
-                return Err(Error::new(
-                    Code::Incompatible,
-                    format!(
-                        "the knowledge base `{}` was made with other files of the embedder `{}` than those of `{}`",
-                        self.kb.name(),
-                        layout.embedder,
-                        embedder.name()
-                    ),
-                )
-                .hint(format!(
-                    "rag models verify {}; or ingest into another knowledge base with --kb NAME",
-                    layout.embedder
-                )));
-            }
+    fn reader(&self) -> Result<Arc<Store>> {
+        let store = match &self.held {
+            Some(held) => Arc::clone(held),
+            None => self.present()?,
+        };
+        if let Some(embedder) = &self.embedder
+            && !is_same(store.layout(), &layout_of(&**embedder))
+        {
+            return Err(self.mismatch(&store.layout().embedder, embedder.name()));
         }
         Ok(store)
     }
+
+    /// The store as it is now, opened once for as long as it is the one that is searched.
+    fn present(&self) -> Result<Arc<Store>> {
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(store) = opened.as_ref().filter(|store| store.is_present()) {
+            return Ok(Arc::clone(store));
+        }
+        *opened = None; // closed before another one is opened
+        let store = Arc::new(self.kb.reader()?);
+        *opened = Some(Arc::clone(&store));
+        Ok(store)
+    }
+
+    fn mismatch(&self, made_by: &str, offered: &str) -> Error {
+        let (kb, whose) = (
+            self.kb.name(),
+            if made_by == offered {
+                "other files of "
+            } else {
+                ""
+            },
+        );
+        let fact = format!(
+            "the knowledge base `{kb}` holds vectors of {whose}`{made_by}`, not of `{offered}`"
+        );
+        let hint = format!(
+            "rag reindex --embedder {offered} makes all vectors anew; rag models verify {made_by} says \
+             whether its files are whole"
+        );
+        self.with_kb_in_hint(Error::new(Code::Incompatible, fact).hint(hint))
+    }
+
+    /// Names the knowledge base in the commands of a hint, where it is not the one that they would
+    /// take by themselves.
+    fn with_kb_in_hint(&self, mut error: Error) -> Error {
+        let kb = self.kb.name();
+        if kb != KnowledgeBase::DEFAULT {
+            let command = format!("rag reindex --kb '{kb}' ");
+            error.hint = error
+                .hint
+                .map(|hint| hint.replace("rag reindex ", &command));
+        }
+        error
+    }
+}
+
+/// What a store of this embedder's vectors has in common.
+fn layout_of(embedder: &dyn Embedder) -> Layout {
+    Layout {
+        dimensions: embedder.dimensions(),
+        fingerprint: embedder.fingerprint().to_owned(),
+        embedder: embedder.name().to_owned(),
+    }
+}
+
+/// Whether vectors of both can be compared; what people call the embedders does not matter.
+fn is_same(one: &Layout, other: &Layout) -> bool {
+    (&one.fingerprint, one.dimensions) == (&other.fingerprint, other.dimensions)
 }
 
 /// The error of a verb that was stopped.

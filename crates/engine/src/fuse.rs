@@ -6,8 +6,8 @@
 
 use std::collections::HashMap;
 
-use rag_core::{Hit, Reason, Why};
-use rag_index::Found;
+use rag_core::{Reason, Why};
+use rag_index::{Place, Ranked};
 
 /// How much each list counts.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -16,27 +16,31 @@ pub(crate) struct Fused {
     pub(crate) vector: f32,
 }
 
-/// Fuses the hits of the word search and of the vector search, each best first. Equal scores keep
+/// A chunk that may become a hit, and is still to be read.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Candidate {
+    pub(crate) ranked: Ranked,
+    pub(crate) score: f32,
+    pub(crate) why: Why,
+}
+
+/// Fuses what the word search and the vector search ranked, each best first. Equal scores keep
 /// the order of the word search, then of the vector search.
 #[must_use]
-pub(crate) fn fuse(words: Vec<Found>, vector: Vec<Found>, weights: Fused) -> Vec<Hit> {
-    let mut hits: Vec<Hit> = Vec::with_capacity(words.len() + vector.len());
-    let mut places: HashMap<(String, u32), usize> = HashMap::new();
-    let mut add = |list: Vec<Found>, weight: f32, note: fn(&mut Why, Reason)| {
+pub(crate) fn fuse(words: Vec<Ranked>, vector: Vec<Ranked>, weights: Fused) -> Vec<Candidate> {
+    let mut fused: Vec<Candidate> = Vec::with_capacity(words.len() + vector.len());
+    let mut places: HashMap<Place, usize> = HashMap::new();
+    let mut add = |list: Vec<Ranked>, weight: f32, note: fn(&mut Why, Reason)| {
         let best = list.first().map_or(0.0, |found| found.score);
-        for (found, rank) in list.into_iter().zip(1u32..) {
-            let id = (found.source.key.0.clone(), found.chunk.ordinal);
-            let score = found.score;
-            let at = *places.entry(id).or_insert_with(|| {
-                hits.push(Hit {
-                    focus: found.chunk.span,
-                    source: found.source,
-                    source_hash: found.source_hash,
-                    chunk: found.chunk,
+        for (ranked, rank) in list.into_iter().zip(1u32..) {
+            let score = ranked.score;
+            let at = *places.entry(ranked.place.clone()).or_insert_with(|| {
+                fused.push(Candidate {
+                    ranked,
                     score: 0.0,
                     why: Why::default(),
                 });
-                hits.len() - 1
+                fused.len() - 1
             });
             // Nothing of what points away (a cosine below 0) is taken from what the other list says.
             let share = if best > 0.0 {
@@ -45,13 +49,13 @@ pub(crate) fn fuse(words: Vec<Found>, vector: Vec<Found>, weights: Fused) -> Vec
                 0.0
             };
             let points = weight * share;
-            hits[at].score += points;
+            fused[at].score += points;
             let reason = Reason {
                 rank,
                 score,
                 points,
             };
-            note(&mut hits[at].why, reason);
+            note(&mut fused[at].why, reason);
         }
     };
     add(words, weights.words, |why, reason| {
@@ -60,43 +64,34 @@ pub(crate) fn fuse(words: Vec<Found>, vector: Vec<Found>, weights: Fused) -> Vec
     add(vector, weights.vector, |why, reason| {
         why.vector = Some(reason);
     });
-    hits.sort_by(|a, b| b.score.total_cmp(&a.score));
-    hits
+    fused.sort_by(|a, b| b.score.total_cmp(&a.score));
+    fused
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use rag_core::{Chunk, Source, SourceKey, Span};
+    use rag_core::SourceKey;
 
-    fn found(name: u32, score: f32) -> Found {
-        Found {
-            source: Source {
-                key: SourceKey(name.to_string()),
-                root: "/".into(),
-                path: name.to_string(),
-            },
-            source_hash: String::new(),
-            chunk: Chunk {
-                span: Span::new(0, 1),
-                text: "x".into(),
-                tokens: 1,
-                ..Chunk::default()
-            },
+    fn found(name: u32, score: f32) -> Ranked {
+        Ranked {
+            place: (SourceKey(name.to_string()), 0),
             score,
+            row: 0,
         }
     }
 
-    fn list(names: &[u32]) -> Vec<Found> {
+    fn list(names: &[u32]) -> Vec<Ranked> {
         let places = names.iter().zip(0_u16..);
         places
             .map(|(name, place)| found(*name, 1.0 - 0.01 * f32::from(place)))
             .collect()
     }
 
-    fn order(hits: &[Hit]) -> Vec<String> {
-        hits.iter().map(|hit| hit.source.path.clone()).collect()
+    fn order(fused: &[Candidate]) -> Vec<String> {
+        let names = fused.iter().map(|candidate| &candidate.ranked.place.0.0);
+        names.cloned().collect()
     }
 
     const EVEN: Fused = Fused {

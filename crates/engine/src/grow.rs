@@ -3,11 +3,13 @@
 
 use std::collections::HashMap;
 
-use rag_core::{Chunk, Hit, Lines, Result, SourceKey, Span};
-use rag_index::Store;
+use rag_core::{Chunk, Hit, Lines, Span};
+use rag_index::{Place, Read};
+
+use crate::fuse::Candidate;
 
 /// Neighbours looked at on each side.
-const REACH: u32 = 3;
+pub(crate) const REACH: u32 = 3;
 
 /// White space between two chunks that belong together; where more lies between, something was left
 /// out there.
@@ -16,63 +18,33 @@ const WIDEST_GAP: usize = 4;
 /// What a neighbour that was found as well adds to a hit, as a share of its own score, by distance.
 const SPEAKS_FOR: [f32; 2] = [0.25, 0.1];
 
-/// Lets hits that stand beside each other speak for each other: a section of which several chunks were
-/// found is better than one of which only one was. `hits` are best first before and after.
-pub(crate) fn lift(mut hits: Vec<Hit>) -> Vec<Hit> {
-    let scores: HashMap<(SourceKey, u32), f32> = hits
+/// Lets chunks that stand beside each other speak for each other: a section of which several were
+/// found is better than one of which only one was. `found` are best first before and after.
+pub(crate) fn lift(mut found: Vec<Candidate>) -> Vec<Candidate> {
+    let scores: HashMap<Place, f32> = found
         .iter()
-        .map(|hit| ((hit.source.key.clone(), hit.chunk.ordinal), hit.score))
+        .map(|candidate| (candidate.ranked.place.clone(), candidate.score))
         .collect();
-    for hit in &mut hits {
-        let mut key = (hit.source.key.clone(), 0);
+    for candidate in &mut found {
+        let (source, at) = &candidate.ranked.place;
+        let mut key = (source.clone(), 0);
         for (distance, share) in (1..).zip(SPEAKS_FOR) {
-            let at = hit.chunk.ordinal;
             for ordinal in [at.checked_sub(distance), at.checked_add(distance)] {
                 let Some(ordinal) = ordinal else { continue };
                 key.1 = ordinal;
-                hit.score += share * scores.get(&key).copied().unwrap_or(0.0);
+                candidate.score += share * scores.get(&key).copied().unwrap_or(0.0);
             }
         }
     }
-    hits.sort_by(|a, b| b.score.total_cmp(&a.score));
-    hits
+    found.sort_by(|a, b| b.score.total_cmp(&a.score));
+    found
 }
 
-/// The best `limit` of `hits`, which are best first, each with as many neighbours as `tokens` (of the
-/// embedder) allow.
-///
-/// # Errors
-/// Whatever the store reports.
+/// The best `limit` of `hits`, which are best first, each with as many neighbours out of `read` as
+/// `tokens` (of the embedder) allow.
 pub(crate) fn grown(
-    store: &Store,
     hits: Vec<Hit>,
-    limit: usize,
-    tokens: usize,
-) -> Result<Vec<Hit>> {
-    // Of what is absorbed others take the place.
-    let near = hits.iter().take(limit * 2).filter(|hit| room(hit, tokens));
-    let wanted: Vec<(SourceKey, u32)> = near
-        .flat_map(|hit| {
-            let at = hit.chunk.ordinal;
-            let around = at.saturating_sub(REACH)..=at.saturating_add(REACH);
-            let others = around.filter(move |ordinal| *ordinal != at);
-            others.map(|ordinal| (hit.source.key.clone(), ordinal))
-        })
-        .collect();
-    let mut neighbours: HashMap<(SourceKey, u32), Chunk> = HashMap::new();
-    for (key, chunk) in store.chunks_at(&wanted)? {
-        neighbours.insert((key, chunk.ordinal), chunk);
-    }
-    Ok(with_neighbours(hits, &neighbours, limit, tokens))
-}
-
-fn room(hit: &Hit, tokens: usize) -> bool {
-    (hit.chunk.tokens as usize) < tokens
-}
-
-fn with_neighbours(
-    hits: Vec<Hit>,
-    neighbours: &HashMap<(SourceKey, u32), Chunk>,
+    read: &HashMap<Place, Read>,
     limit: usize,
     tokens: usize,
 ) -> Vec<Hit> {
@@ -95,8 +67,10 @@ fn with_neighbours(
             out.iter().any(overlaps)
         };
         let at = |ordinal: u32| {
-            let chunk = neighbours.get(&(hit.source.key.clone(), ordinal))?;
-            (!taken(chunk.span)).then_some(chunk)
+            let beside = read.get(&(hit.source.key.clone(), ordinal))?;
+            // Of the same bytes: the source may have been replaced between two looks.
+            let fits = beside.source_hash == hit.source_hash && !taken(beside.chunk.span);
+            fits.then_some(&beside.chunk)
         };
         hit.chunk = grow(&hit.chunk, at, tokens);
         out.push(hit);
@@ -205,10 +179,26 @@ mod tests {
             chunk: chunks()[*at].clone(),
             ..hit("a", "")
         };
-        let neighbours = chunks().into_iter();
-        let neighbours = neighbours.map(|chunk| ((SourceKey("a".into()), chunk.ordinal), chunk));
-        let hits = order.iter().map(hit).collect();
-        let grown = with_neighbours(hits, &neighbours.collect(), limit, tokens);
+        let hits: Vec<Hit> = order.iter().map(hit).collect();
+        let read = chunks().into_iter().map(|chunk| {
+            let Hit {
+                source,
+                source_hash,
+                ..
+            } = hit("a", "");
+            let place = (source.key.clone(), chunk.ordinal);
+            let of = None;
+            (
+                place,
+                Read {
+                    source,
+                    source_hash,
+                    chunk,
+                    of,
+                },
+            )
+        });
+        let grown = grown(hits, &read.collect(), limit, tokens);
         for hit in &grown {
             assert_eq!(hit.chunk.text, hit.chunk.span.slice(TEXT));
         }

@@ -55,7 +55,35 @@ pub(crate) struct Progress<'e, 'f> {
     on_event: &'e mut (dyn FnMut(IngestEvent<'_>) + 'f),
 }
 
-impl Progress<'_, '_> {
+impl<'e, 'f> Progress<'e, 'f> {
+    pub(crate) fn new(on_event: &'e mut (dyn FnMut(IngestEvent<'_>) + 'f)) -> Self {
+        Self {
+            report: Report::default(),
+            on_event,
+        }
+    }
+
+    /// The run knows what it has to read.
+    pub(crate) fn planned(&mut self, reads: &[ToRead]) {
+        (self.on_event)(IngestEvent::Planned {
+            files: reads.len(),
+            bytes: reads.iter().map(|(file, _)| file.stamp.size).sum(),
+        });
+    }
+
+    /// All files are in.
+    pub(crate) fn maintaining(&mut self) {
+        (self.on_event)(IngestEvent::Maintaining);
+    }
+
+    /// The report of a run that has taken from `started` until now.
+    pub(crate) fn finish(self, started: Instant) -> Report {
+        let mut report = self.report;
+        report.sources.sort_by(|a, b| a.source.cmp(&b.source));
+        report.took_ms = started.elapsed().as_millis() as u64;
+        report
+    }
+
     /// A file is done.
     pub(crate) fn row(&mut self, row: Row, bytes: u64) {
         (self.on_event)(IngestEvent::Done { row: &row, bytes });
@@ -66,7 +94,7 @@ impl Progress<'_, '_> {
     pub(crate) fn rows(&mut self, rows: Rows) {
         for (row, bytes) in rows {
             self.report.totals.bytes += bytes;
-            if matches!(row.status, Status::Read | Status::Partly) {
+            if matches!(row.status, Status::Read | Status::Partly | Status::Carried) {
                 self.report.totals.chunks += u64::from(row.chunks);
             }
             self.row(row, bytes);
@@ -78,6 +106,14 @@ impl Progress<'_, '_> {
         self.report.totals.embedded += chunks as u64;
         self.report.totals.tokens += tokens as u64;
         (self.on_event)(IngestEvent::Embedded { chunks, tokens });
+    }
+}
+
+/// How many files are read at once; 0 asks for one each core.
+pub(crate) fn readers(wanted: usize) -> usize {
+    match wanted {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        wanted => wanted,
     }
 }
 
@@ -99,10 +135,7 @@ impl Ingest<'_> {
         on_event: &mut dyn FnMut(IngestEvent<'_>),
     ) -> Result<Report> {
         let started = Instant::now();
-        let mut progress = Progress {
-            report: Report::default(),
-            on_event,
-        };
+        let mut progress = Progress::new(on_event);
         let rules = rules(self.extractor, self.sizes);
         let terms = Terms {
             rules: &rules,
@@ -115,34 +148,24 @@ impl Ingest<'_> {
         }
         self.note(survey.unreached, &mut progress)?;
         let (reads, drops) = self.settle(survey.actions, &mut progress)?;
-        (progress.on_event)(IngestEvent::Planned {
-            files: reads.len(),
-            bytes: reads.iter().map(|(file, _)| file.stamp.size).sum(),
-        });
+        progress.planned(&reads);
         self.pipeline(rules.clone()).run(&reads, &mut progress)?;
         // Last, so that a file renamed and edited at once finds its old vectors still there.
         self.drop_sources(&drops, &mut progress)?;
-        (progress.on_event)(IngestEvent::Maintaining);
+        progress.maintaining();
         self.store.maintain(Upkeep::AfterIngest)?;
-        let mut report = progress.report;
-        report.sources.sort_by(|a, b| a.source.cmp(&b.source));
-        report.took_ms = started.elapsed().as_millis() as u64;
-        Ok(report)
+        Ok(progress.finish(started))
     }
 
     fn pipeline(&self, rules: String) -> Pipeline<'_> {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Pipeline {
             store: self.store,
             embedder: self.embedder,
             extractor: self.extractor,
             sizes: self.sizes,
             rules,
-            readers: if self.readers == 0 {
-                cores
-            } else {
-                self.readers
-            },
+            readers: readers(self.readers),
+            carry: None,
             stop: self.stop,
         }
     }

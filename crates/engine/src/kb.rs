@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use std::time::Instant;
 
 use rag_core::{Code, Error, Report, Result, Row, SourceKey, SourceState, Status};
-use rag_index::{Batch, Store, Upkeep};
+use rag_index::{Batch, Layout, Store, Upkeep};
 use serde::Serialize;
 
 use crate::name::place;
@@ -31,7 +31,10 @@ pub struct Summary {
     pub roots: Vec<(String, usize)>,
     pub sources: usize,
     pub chunks: usize,
+    /// What a reindex has begun is counted in.
     pub bytes_on_disk: u64,
+    /// A change of embedder that has begun and not ended.
+    pub reindex: Option<Unfinished>,
     /// Sources that were read in part, skipped or failed, with the reason.
     pub troubles: Vec<Trouble>,
 }
@@ -45,6 +48,15 @@ impl Summary {
     }
 }
 
+/// A reindex that runs now or was cut short.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Unfinished {
+    /// Name of the embedder whose vectors are being made.
+    pub embedder: String,
+    /// Sources made so far.
+    pub sources: usize,
+}
+
 /// A source that was not read whole.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Trouble {
@@ -55,6 +67,9 @@ pub struct Trouble {
 }
 
 impl KnowledgeBase {
+    /// The name of the one that is taken where none is named.
+    pub const DEFAULT: &str = "default";
+
     /// The knowledge base `name` below the data home; it need not exist yet.
     ///
     /// # Errors
@@ -103,6 +118,14 @@ impl KnowledgeBase {
     /// `NoKnowledgeBase`, with the names of those that exist in the hint.
     pub(crate) fn reader(&self) -> Result<Store> {
         self.advised(Store::open_reader(&self.dir()))
+    }
+
+    /// Opens its store for writing, whichever embedder made it.
+    ///
+    /// # Errors
+    /// As [`KnowledgeBase::reader`]; `Locked`.
+    pub(crate) fn writer(&self) -> Result<Store> {
+        self.advised(Store::open_writer(&self.dir()))
     }
 
     fn advised(&self, store: Result<Store>) -> Result<Store> {
@@ -161,14 +184,31 @@ impl KnowledgeBase {
             sources: sources.iter().filter(|state| !is_folder(state)).count(),
             chunks: counts.chunks as usize,
             bytes_on_disk: counts.bytes,
+            reindex: self.unfinished()?,
             troubles: sources.iter().filter_map(trouble).collect(),
         })
+    }
+
+    /// The layout of the store that an unfinished reindex has begun.
+    fn next_layout(&self) -> Result<Option<Layout>> {
+        let next = Store::open_successor(&self.dir())?;
+        Ok(next.map(|next| next.layout().clone()))
+    }
+
+    fn unfinished(&self) -> Result<Option<Unfinished>> {
+        let Some(next) = Store::open_successor(&self.dir())? else {
+            return Ok(None);
+        };
+        Ok(Some(Unfinished {
+            embedder: next.layout().embedder.clone(),
+            sources: next.counts()?.sources as usize,
+        }))
     }
 
     /// Removes every source at or under one of `paths` from the store.
     pub(crate) fn forget(&self, paths: &[PathBuf]) -> Result<Report> {
         let started = Instant::now();
-        let store = self.advised(Store::open_writer(&self.dir()))?;
+        let store = self.writer()?;
         let sources = store.sources()?;
         let mut doomed: BTreeMap<SourceKey, &SourceState> = BTreeMap::new();
         for path in paths {
@@ -180,12 +220,11 @@ impl KnowledgeBase {
             );
         }
         if !doomed.is_empty() {
-            store.commit(Batch {
-                drop: doomed.keys().cloned().collect(),
-                ..Batch::default()
-            })?;
-            // Their text is not to stay on the disk either.
-            store.maintain(Upkeep::Forget)?;
+            forget(&store, doomed.keys())?;
+            // An unfinished reindex would drop them in time, but their text is to go now.
+            if let Some(layout) = self.next_layout()? {
+                forget(&store.successor(&layout)?, doomed.keys())?;
+            }
         }
         let mut report = Report::default();
         for state in doomed.into_values() {
@@ -194,6 +233,15 @@ impl KnowledgeBase {
         report.took_ms = started.elapsed().as_millis() as u64;
         Ok(report)
     }
+}
+
+/// Drops sources, and their text from the disk.
+fn forget<'a>(store: &Store, keys: impl Iterator<Item = &'a SourceKey>) -> Result<()> {
+    store.commit(Batch {
+        drop: keys.cloned().collect(),
+        ..Batch::default()
+    })?;
+    store.maintain(Upkeep::Forget)
 }
 
 /// The sources at or under `path`, taken from the current folder; failing that, those that reports

@@ -27,10 +27,13 @@ mod selection;
 mod stamp;
 mod walk;
 
+mod carry;
 mod pipeline;
 mod record;
+mod reindex;
 mod room;
 mod sandbox;
+mod space;
 mod workers;
 
 mod filter;
@@ -64,9 +67,10 @@ pub use evaluate::{
 };
 pub use findings::{Counts, Findings, Heading, PartFound, Table};
 pub use ingest::IngestEvent;
-pub use kb::{KnowledgeBase, Summary, Trouble};
+pub use kb::{KnowledgeBase, Summary, Trouble, Unfinished};
 pub use likelihood::Likelihood;
 pub use plan::Again;
+pub use reindex::ReindexPlan;
 pub use sandbox::{Attempt, Confinement, Guard, Hold, Ocr, Probe};
 pub use selection::{IgnoreFiles, Selection};
 pub use workers::{Limits, ReadOptions, Recognised, ToldBy, WorkerPool, serve_extractor};

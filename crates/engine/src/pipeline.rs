@@ -13,6 +13,7 @@ use rag_core::{
 use rag_index::{Batch, SourceRows, Store, StoredChunk, Upkeep};
 use rag_text::Sizes;
 
+use crate::carry::Carry;
 use crate::engine::interrupted;
 use crate::ingest::{Progress, chunks_of};
 use crate::plan::Seen;
@@ -52,16 +53,20 @@ pub(crate) struct Pipeline<'a> {
     pub(crate) rules: String,
     /// Files read at once.
     pub(crate) readers: usize,
+    /// What stands in for a file that is not as it is known; without it a file is what it is now.
+    pub(crate) carry: Option<Carry<'a>>,
     pub(crate) stop: &'a AtomicBool,
 }
 
 /// What came of reading one file.
-enum Reading {
+pub(crate) enum Reading {
     Prepared(Prepared),
     /// Not readable now; the next run tries again.
     OutOfReach(SourceState),
     /// Not there any more.
     Gone(Row),
+    /// The run can't go on.
+    Broken(Error),
 }
 
 /// Sources on their way to the store.
@@ -84,7 +89,7 @@ struct Waiting {
 }
 
 impl Waiting {
-    fn take(&mut self, reading: Reading, progress: &mut Progress<'_, '_>) {
+    fn take(&mut self, reading: Reading, progress: &mut Progress<'_, '_>) -> Result<()> {
         match reading {
             Reading::Prepared(prepared) => {
                 self.chunks += prepared.chunks.len();
@@ -93,7 +98,9 @@ impl Waiting {
             }
             Reading::OutOfReach(state) => self.out_of_reach.push(state),
             Reading::Gone(row) => progress.row(row, 0),
+            Reading::Broken(error) => return Err(error),
         }
+        Ok(())
     }
 
     fn is_batch(&self) -> bool {
@@ -150,7 +157,10 @@ impl Pipeline<'_> {
             if self.stop.load(Ordering::Relaxed) {
                 break;
             }
-            let reading = self.read(file.clone(), known.as_ref());
+            let mut reading = self.read(file.clone(), known.as_ref());
+            if let (Some(carry), Some(known)) = (&self.carry, known) {
+                reading = carry.settle(reading, known);
+            }
             let bytes = match &reading {
                 Reading::Prepared(prepared) => prepared.text_bytes(),
                 _ => 0,
@@ -205,7 +215,7 @@ impl Pipeline<'_> {
         let mut waiting = Waiting::default();
         let mut recent: VecDeque<Vectors> = VecDeque::new();
         for reading in readings {
-            waiting.take(reading, progress);
+            waiting.take(reading, progress)?;
             if self.stop.load(Ordering::Relaxed) {
                 break;
             }
@@ -236,9 +246,10 @@ impl Pipeline<'_> {
             text_bytes: waiting.text_bytes,
             ..Embedded::default()
         };
-        for Prepared { state, chunks } in waiting.prepared {
-            embedded.chunks += chunks.len() as u64;
-            embedded.rows.push((row_of_state(&state), state.size));
+        for prepared in waiting.prepared {
+            embedded.chunks += prepared.chunks.len() as u64;
+            embedded.rows.push(prepared.row());
+            let Prepared { state, chunks, .. } = prepared;
             let stored = |(chunk, text_hash): (Chunk, String)| {
                 let vector = Arc::clone(vectors.get(&text_hash)?);
                 Some(StoredChunk {

@@ -108,7 +108,8 @@ pub(crate) fn is_out_of_reach(state: &SourceState) -> bool {
     state.outcome == Outcome::Failed && state.chunks > 0
 }
 
-fn is_untouched(state: &SourceState, stamp: &Stamp) -> bool {
+/// Whether size and time say that the file has the bytes it was known by.
+pub(crate) fn is_untouched(state: &SourceState, stamp: &Stamp) -> bool {
     stamp.modified_ns != 0 && (state.size, state.modified_ns) == (stamp.size, stamp.modified_ns)
 }
 

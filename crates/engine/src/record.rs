@@ -15,6 +15,8 @@ pub(crate) struct Prepared {
     pub(crate) state: SourceState,
     /// With the hash of what is embedded of each.
     pub(crate) chunks: Vec<(Chunk, String)>,
+    /// Why these are its stored chunks, where it was not read.
+    pub(crate) carried: Option<String>,
 }
 
 impl Prepared {
@@ -22,6 +24,42 @@ impl Prepared {
     pub(crate) fn text_bytes(&self) -> usize {
         self.chunks.iter().map(|(chunk, _)| chunk.text.len()).sum()
     }
+
+    /// Its row in the report, and the bytes that were read for it.
+    pub(crate) fn row(&self) -> (Row, u64) {
+        match &self.carried {
+            Some(reason) => (carried(&self.state, reason), 0),
+            None => (row_of_state(&self.state), self.state.size),
+        }
+    }
+}
+
+/// The record of a source that is made of what is stored of it, and why.
+pub(crate) fn from_store(state: SourceState, chunks: Vec<Chunk>, reason: String) -> Prepared {
+    Prepared {
+        state: SourceState {
+            chunks: chunks.len() as u32,
+            ..state
+        },
+        chunks: chunks.into_iter().map(hashed).collect(),
+        carried: Some(reason),
+    }
+}
+
+/// The row of a source that is made of what is stored of it.
+pub(crate) fn carried(state: &SourceState, reason: &str) -> Row {
+    Row {
+        source: state.source.path.clone(),
+        status: Status::Carried,
+        reason: Some(format!("{reason}; what is stored of it was taken instead")),
+        chunks: state.chunks,
+    }
+}
+
+/// A chunk with the hash of what is embedded of it.
+fn hashed(chunk: Chunk) -> (Chunk, String) {
+    let hash = blake3::hash(chunk.embedded_text().as_bytes()).to_hex()[..32].to_owned();
+    (chunk, hash)
 }
 
 /// The record of a file that was read.
@@ -53,13 +91,10 @@ pub(crate) fn prepared(
         state.outcome = Outcome::Partly;
         state.reason = Some(facts.join("; "));
     }
-    let hashed = |chunk: Chunk| {
-        let hash = blake3::hash(chunk.embedded_text().as_bytes()).to_hex()[..32].to_owned();
-        (chunk, hash)
-    };
     Prepared {
         state,
         chunks: chunks.into_iter().map(hashed).collect(),
+        carried: None,
     }
 }
 
@@ -74,6 +109,7 @@ pub(crate) fn refused(seen: &Seen, rules: &str, error: &Error) -> Prepared {
     Prepared {
         state,
         chunks: Vec::new(),
+        carried: None,
     }
 }
 

@@ -1,10 +1,12 @@
 //! Retrieval: a query into ranked hits, by words, by vectors, or by both.
 
+use std::collections::HashMap;
+
 use rag_core::fold::is_unspaced;
 use rag_core::{Code, Embedder, Error, Filter, Hit, Mode, Query, Reranker, Result};
-use rag_index::{Found, Scope, Store};
+use rag_index::{Place, Ranked, Read, Scope, Store};
 
-use crate::fuse::{Fused, fuse};
+use crate::fuse::{Candidate, Fused, fuse};
 use crate::{filter, grow, repeats, rerank, windows};
 
 /// What a search may need besides the store.
@@ -44,7 +46,7 @@ pub(crate) fn search(
     } else {
         filter::scope(&query.filter, &store.sources()?)?
     };
-    let by_words = || store.search_words_in(&scope, &query.text, depth);
+    let by_words = || store.rank_words(&scope, &query.text, depth);
     let mut by_vector = |embedder: &dyn Embedder| {
         let (vector, parts) = windows::vector(&query.text, embedder)?;
         if parts > 1 {
@@ -54,7 +56,7 @@ pub(crate) fn search(
                 embedder.name()
             ));
         }
-        store.search_vector_in(&scope, &vector, depth)
+        store.rank_vector(&scope, &vector, depth)
     };
     let mut weights = Fused {
         words: 1.0,
@@ -81,18 +83,64 @@ pub(crate) fn search(
             }
         }
     };
-    let mut hits = repeats::demote(grow::lift(fuse(words, vector, weights)));
-    if let (Mode::Rerank, Some(reranker)) = (query.mode, models.reranker) {
-        hits = rerank::rerank(&query.text, hits, reranker, on_note)?;
+    let candidates = grow::lift(fuse(words, vector, weights));
+    let Some(reranker) = models.reranker.filter(|_| query.mode == Mode::Rerank) else {
+        return read(store, &candidates, query.limit, breadth.hit_tokens);
+    };
+    let (hits, chunks) = look_up(store, &candidates)?;
+    let hits = rerank::rerank(&query.text, repeats::demote(hits), reranker, on_note)?;
+    Ok(grow::grown(hits, &chunks, query.limit, breadth.hit_tokens))
+}
+
+/// The best `limit` hits out of `candidates`, which are best first. Only so many are read as may be
+/// among them: what repeats or lies within a better hit leaves its place to the next.
+fn read(
+    store: &Store,
+    candidates: &[Candidate],
+    limit: usize,
+    hit_tokens: usize,
+) -> Result<Vec<Hit>> {
+    let mut some = limit * 2;
+    loop {
+        let are_all = some >= candidates.len();
+        let (hits, chunks) = look_up(store, &candidates[..some.min(candidates.len())])?;
+        let mut hits = repeats::demote(hits);
+        if !are_all {
+            // Candidates that were not read come before what repeats.
+            hits.retain(|hit| hit.why.repeats.is_none());
+        }
+        let hits = grow::grown(hits, &chunks, limit, hit_tokens);
+        if are_all || hits.len() == limit {
+            return Ok(hits);
+        }
+        some *= 4;
     }
-    grow::grown(store, hits, query.limit, breadth.hit_tokens)
+}
+
+/// Candidates as hits, in their order, and the chunks at and beside their places. What is gone since
+/// it was found is left out.
+fn look_up(store: &Store, candidates: &[Candidate]) -> Result<(Vec<Hit>, HashMap<Place, Read>)> {
+    let ranked: Vec<&Ranked> = candidates.iter().map(|found| &found.ranked).collect();
+    let chunks = store.chunks_at(&ranked, grow::REACH)?;
+    let hits = candidates.iter().filter_map(|found| {
+        let read = chunks.get(&found.ranked.place)?;
+        Some(Hit {
+            source: read.source.clone(),
+            source_hash: read.source_hash.clone(),
+            focus: read.chunk.span,
+            chunk: read.chunk.clone(),
+            score: found.score,
+            why: found.why,
+        })
+    });
+    Ok((hits.collect(), chunks))
 }
 
 /// Both searches side by side: one waits for the disk while the other computes.
 fn at_once(
-    words: impl FnOnce() -> Result<Vec<Found>> + Send,
-    vector: impl FnOnce() -> Result<Vec<Found>>,
-) -> Result<(Vec<Found>, Vec<Found>)> {
+    words: impl FnOnce() -> Result<Vec<Ranked>> + Send,
+    vector: impl FnOnce() -> Result<Vec<Ranked>>,
+) -> Result<(Vec<Ranked>, Vec<Ranked>)> {
     std::thread::scope(|scope| {
         let words = scope.spawn(words);
         let vector = vector();

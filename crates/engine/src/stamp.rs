@@ -39,6 +39,15 @@ impl Stamp {
         }
     }
 
+    /// The stamp of a file that can't be looked at; it proves nothing.
+    pub(crate) fn unknown() -> Self {
+        Self {
+            size: 0,
+            modified_ns: 0,
+            identity: (0, 0, 0),
+        }
+    }
+
     /// A stamp that says so much, for plans in tests.
     #[cfg(test)]
     pub(crate) fn so(size: u64, modified_ns: i64) -> Self {

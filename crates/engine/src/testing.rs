@@ -15,9 +15,36 @@ use rag_text::Reader;
 use crate::{Engine, KnowledgeBase};
 
 /// Texts that share words get near vectors; counts how many texts it has embedded.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct HashEmbedder {
+    pub(crate) name: &'static str,
+    /// A word has a token for each so many characters.
+    pub(crate) letters: usize,
+    /// Texts after which it fails, as if the process had been killed there.
+    pub(crate) fails_after: usize,
     pub(crate) embedded: AtomicUsize,
+}
+
+impl Default for HashEmbedder {
+    fn default() -> Self {
+        Self::named("hash")
+    }
+}
+
+impl HashEmbedder {
+    /// One whose vectors can't be compared with those of another name.
+    pub(crate) fn named(name: &'static str) -> Self {
+        Self {
+            name,
+            letters: 4,
+            fails_after: usize::MAX,
+            embedded: AtomicUsize::new(0),
+        }
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.embedded.load(Ordering::Relaxed)
+    }
 }
 
 const DIMENSIONS: usize = 64;
@@ -25,18 +52,18 @@ const DIMENSIONS: usize = 64;
 impl TokenCounter for HashEmbedder {
     fn count_tokens(&self, text: &str) -> usize {
         text.split_whitespace()
-            .map(|word| word.chars().count().div_ceil(4))
+            .map(|word| word.chars().count().div_ceil(self.letters))
             .sum()
     }
 }
 
 impl Embedder for HashEmbedder {
-    fn fingerprint(&self) -> &'static str {
-        "hash-64"
+    fn fingerprint(&self) -> &str {
+        self.name
     }
 
-    fn name(&self) -> &'static str {
-        "hash"
+    fn name(&self) -> &str {
+        self.name
     }
 
     fn languages(&self) -> &[String] {
@@ -52,6 +79,9 @@ impl Embedder for HashEmbedder {
     }
 
     fn embed(&self, texts: &[&str], _purpose: Purpose) -> Result<Vec<Vec<f32>>> {
+        if self.count() >= self.fails_after {
+            return Err(Error::new(Code::Internal, "killed"));
+        }
         if texts
             .iter()
             .any(|text| self.count_tokens(text) > self.max_tokens())
@@ -120,13 +150,18 @@ impl Generator for Script {
 
 /// An engine over `home`, with its embedder for counting.
 pub(crate) fn engine(home: &Path, script: &'static str) -> (Engine, Arc<HashEmbedder>) {
-    let embedder = Arc::new(HashEmbedder::default());
+    let (engine, embedder) = engine_with(home, HashEmbedder::default());
+    (engine.with_generator(Arc::new(Script(script))), embedder)
+}
+
+/// The same with another embedder, and no generator.
+pub(crate) fn engine_with(home: &Path, embedder: HashEmbedder) -> (Engine, Arc<HashEmbedder>) {
+    let embedder = Arc::new(embedder);
     let engine = Engine::new(
         KnowledgeBase::new(home, "test").unwrap(),
         Arc::new(Reader::new()),
     )
-    .with_embedder(Arc::clone(&embedder) as _)
-    .with_generator(Arc::new(Script(script)));
+    .with_embedder(Arc::clone(&embedder) as _);
     (engine, embedder)
 }
 

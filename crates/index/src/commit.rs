@@ -22,17 +22,18 @@ pub(crate) struct Writer {
     /// The texts whose vectors may be in the table, so that it is not searched for those of new texts;
     /// none until somebody asks. Eight bytes each: a hash of the hash, which may err on the safe side.
     texts: Mutex<Option<HashSet<u64>>>,
-    _lock: WriterLock,
+    /// Shared with the store that is being made beside this one.
+    pub(crate) lock: Arc<WriterLock>,
 }
 
 pub(crate) type Keys = Option<HashSet<SourceKey>>;
 
 impl Writer {
-    pub(crate) fn new(lock: WriterLock) -> Self {
+    pub(crate) fn new(lock: Arc<WriterLock>) -> Self {
         Self {
             keys: Mutex::default(),
             texts: Mutex::default(),
-            _lock: lock,
+            lock,
         }
     }
 
@@ -78,7 +79,7 @@ impl Store {
         Ok(writer.keys.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn writer(&self) -> Result<&Writer> {
+    pub(crate) fn writer(&self) -> Result<&Writer> {
         self.writer.as_ref().ok_or_else(|| IndexError::ReadOnly {
             dir: self.dir.clone(),
         })

@@ -74,6 +74,30 @@ pub struct Found {
     pub score: f32,
 }
 
+/// A chunk's place: its source and its position in it.
+pub type Place = (SourceKey, u32);
+
+/// A chunk that a search found, and that is still to be read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ranked {
+    pub place: Place,
+    /// As in [`Found`].
+    pub score: f32,
+    /// Where its row lay when it was found; a hint, for rows are moved.
+    pub row: u64,
+}
+
+/// A chunk that was read, with what is known of its source.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Read {
+    pub source: Source,
+    /// BLAKE3 of the file the chunk was made from, hex.
+    pub source_hash: String,
+    pub chunk: Chunk,
+    /// How many chunks the source has; none in rows of older versions of this program.
+    pub of: Option<u32>,
+}
+
 /// How much there is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {

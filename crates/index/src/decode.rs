@@ -13,7 +13,7 @@ use arrow::datatypes::{Float32Type, Int64Type, UInt32Type, UInt64Type};
 use rag_core::{Chunk, Lines, Outcome, Source, SourceKey, SourceState, Span};
 
 use crate::error::{IndexError, Result};
-use crate::{Found, StoredChunk, schema};
+use crate::{Ranked, Read, StoredChunk, schema};
 
 /// The source of every row.
 pub(crate) fn states(batch: &RecordBatch) -> Result<Vec<SourceState>> {
@@ -50,40 +50,60 @@ pub(crate) fn states(batch: &RecordBatch) -> Result<Vec<SourceState>> {
     (0..batch.num_rows()).map(state).collect()
 }
 
-/// The chunk of every row with its source, scored by `score` from the column `by`.
-pub(crate) fn found(
+/// What a search found: places, rows, and scores made by `score` from the column `by`.
+pub(crate) fn ranked(
     batch: &RecordBatch,
     by: &'static str,
     score: fn(f32) -> f32,
-) -> Result<Vec<Found>> {
+) -> Result<Vec<Ranked>> {
     let rows = Rows(batch);
-    let sources = Sources::of(rows)?;
-    let chunks = Chunks::of(rows)?;
+    let ids = rows.text(schema::ID)?;
+    let row_ids = rows.number::<UInt64Type>(schema::ROW)?;
     let scores = rows.number::<Float32Type>(by)?;
     let one = |row| {
-        Ok(Found {
-            source: sources.source(row)?,
-            source_hash: sources.hash.must(row)?.to_owned(),
-            chunk: chunks.chunk(row)?,
+        let (key, ordinal) = ids
+            .must(row)?
+            .rsplit_once(':')
+            .ok_or_else(|| ids.hole(row))?;
+        Ok(Ranked {
+            place: (
+                SourceKey(key.to_owned()),
+                ordinal.parse().map_err(|_| ids.hole(row))?,
+            ),
             score: score(scores.must(row)?),
+            row: row_ids.must(row)?,
         })
     };
     (0..batch.num_rows()).map(one).collect()
+}
+
+/// The chunk of every row with its source; heads are passed over.
+pub(crate) fn read(batch: &RecordBatch) -> Result<Vec<Read>> {
+    let rows = Rows(batch);
+    let kinds = rows.text(schema::KIND)?;
+    let sources = Sources::of(rows)?;
+    let of = rows.number::<UInt32Type>(schema::CHUNKS)?;
+    let chunks = Chunks::of(rows)?;
+    let one = |row| {
+        if kinds.must(row)? != schema::CHUNK {
+            return Ok(None);
+        }
+        Ok(Some(Read {
+            source: sources.source(row)?,
+            source_hash: sources.hash.must(row)?.to_owned(),
+            chunk: chunks.chunk(row)?,
+            of: of.get(row),
+        }))
+    };
+    (0..batch.num_rows())
+        .filter_map(|row| one(row).transpose())
+        .collect()
 }
 
 /// The chunk of every row.
 pub(crate) fn chunks(batch: &RecordBatch) -> Result<Vec<Chunk>> {
     let chunks = Chunks::of(Rows(batch))?;
     (0..batch.num_rows()).map(|row| chunks.chunk(row)).collect()
-}
-
-/// The chunk of every row with its source's key.
-pub(crate) fn placed(batch: &RecordBatch) -> Result<Vec<(SourceKey, Chunk)>> {
-    let rows = Rows(batch);
-    let keys = rows.text(schema::SOURCE_KEY)?;
-    let chunks = Chunks::of(rows)?;
-    let one = |row| Ok((SourceKey(keys.must(row)?.to_owned()), chunks.chunk(row)?));
-    (0..batch.num_rows()).map(one).collect()
 }
 
 /// The chunk of every row as it is kept, with its source's key.

@@ -133,7 +133,7 @@ fn piece_of(rows: &[Row], layout: &Layout) -> Result<RecordBatch> {
         names(rows, &|row| row.head().map(|state| &state.tags[..])),
         text(&|row| row.head().map(|state| state.outcome.as_str().to_owned())),
         text(&|row| row.head().and_then(|state| state.reason.clone())),
-        small(&|row| row.head().map(|state| state.chunks)),
+        small(&|row| Some(row.state().chunks)),
         small(&|row| row.chunk().map(|chunk| chunk.ordinal)),
         big(&|row| row.chunk().map(|chunk| chunk.span.start as u64)),
         big(&|row| row.chunk().map(|chunk| chunk.span.end as u64)),

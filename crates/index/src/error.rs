@@ -6,16 +6,22 @@ use std::path::PathBuf;
 use rag_core::{Code, Error};
 
 use crate::lock::Holder;
+use crate::meta;
 
 /// A failure of this crate.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum IndexError {
-    #[error("`{}` holds vectors of `{made_by}`, and `{offered}` was to write there", dir.display())]
+    #[error("`{}` holds vectors of `{made_by}`, and {} was to write there", dir.display(), other(made_by, offered))]
     OtherEmbedder {
         dir: PathBuf,
         made_by: String,
         offered: String,
     },
+    #[error(
+        "vectors of `{made_by}` are being made there already, and now those of {} were asked for",
+        other(made_by, offered)
+    )]
+    OtherSuccessor { made_by: String, offered: String },
     #[error("another process is writing to `{}`{}", dir.display(), Holder::describe(holder.as_ref()))]
     Locked {
         dir: PathBuf,
@@ -61,6 +67,8 @@ pub(crate) enum IndexError {
     },
     #[error("`{}` was opened for reading only", dir.display())]
     ReadOnly { dir: PathBuf },
+    #[error("what was made beside `{}` can't take its place", dir.display())]
+    NoSuccession { dir: PathBuf },
     #[error("the table has no column `{column}` of the expected type")]
     Column { column: &'static str },
     #[error("row `{id}` of the table lacks its `{column}`")]
@@ -87,9 +95,10 @@ pub(crate) type Result<T> = std::result::Result<T, IndexError>;
 impl IndexError {
     fn code(&self) -> Code {
         match self {
-            Self::OtherEmbedder { .. } | Self::UnknownFormat { .. } | Self::LostMeta { .. } => {
-                Code::Incompatible
-            }
+            Self::OtherEmbedder { .. }
+            | Self::OtherSuccessor { .. }
+            | Self::UnknownFormat { .. }
+            | Self::LostMeta { .. } => Code::Incompatible,
             Self::Locked { .. } => Code::Locked,
             Self::Missing { .. } => Code::NoKnowledgeBase,
             Self::BrokenMeta { .. } | Self::Column { .. } | Self::Hole { .. } => Code::Malformed,
@@ -100,18 +109,29 @@ impl IndexError {
             | Self::Repeated { .. }
             | Self::Miscounted { .. }
             | Self::ReadOnly { .. }
+            | Self::NoSuccession { .. }
             | Self::Arrow(_) => Code::Internal,
         }
     }
 
     fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::OtherEmbedder { made_by, .. } => format!(
-                "vectors of two embedders can't be compared; go on with `{made_by}`, or start another \
-                 knowledge base with `rag ingest PATH --kb NAME`"
+            Self::OtherEmbedder {
+                made_by, offered, ..
+            } => format!(
+                "rag reindex --embedder {offered} makes all vectors anew; or go on with `{made_by}`, or start \
+                 another knowledge base with `rag ingest PATH --kb NAME`"
+            ),
+            Self::OtherSuccessor { made_by, .. } => format!(
+                "rag reindex --embedder {made_by} goes on with them, rag reindex --cancel gives them up"
             ),
             Self::Locked { .. } => "wait until it has finished, or stop it".to_owned(),
             Self::Missing { .. } => "make one with `rag ingest PATH`".to_owned(),
+            Self::UnknownFormat { path, .. } | Self::BrokenMeta { path, .. }
+                if meta::is_next(path) =>
+            {
+                "rag reindex --cancel gives up what it belongs to".to_owned()
+            }
             Self::UnknownFormat { path, .. } => format!(
                 "use the `rag` that wrote it, or start another knowledge base with `rag ingest PATH --kb \
                  NAME`; your files are not touched by deleting `{}`",
@@ -130,6 +150,15 @@ impl IndexError {
             }
             _ => return None,
         })
+    }
+}
+
+/// Names what was offered so that it is not the same name again where only the files differ.
+fn other(made_by: &str, offered: &str) -> String {
+    if made_by == offered {
+        format!("other files of `{offered}`")
+    } else {
+        format!("`{offered}`")
     }
 }
 

@@ -10,11 +10,13 @@
 //! | `contents` | what goes in and comes out |
 //! | `store` | opening, reading back |
 //! | `commit` | changing |
+//! | `succession` | a store that is made beside another one and takes its place |
 //! | `search` | by vector and by word |
+//! | `around` | reading what was found, and what stands beside it |
 //! | `upkeep` | indexes, compaction, old versions |
 //! | `words` | how text becomes words |
 //! | `schema`, `encode`, `decode` | the one table, and the way there and back |
-//! | `place`, `meta`, `lock` | the folder, and the two small files beside the table |
+//! | `place`, `meta`, `lock` | the folder, and the small files beside the table |
 //!
 //! ```
 //! use rag_core::{Chunk, Outcome, Source, SourceKey, SourceState, Span};
@@ -48,7 +50,9 @@
 mod commit;
 mod contents;
 mod store;
+mod succession;
 
+mod around;
 mod search;
 mod upkeep;
 mod words;
@@ -65,7 +69,9 @@ mod place;
 #[cfg(test)]
 mod tests;
 
-pub use contents::{Batch, Counts, Found, Layout, Scope, SourceRows, StoredChunk};
+pub use contents::{
+    Batch, Counts, Found, Layout, Place, Ranked, Read, Scope, SourceRows, StoredChunk,
+};
 pub use meta::FORMAT;
 pub use store::Store;
 pub use upkeep::Upkeep;

@@ -1,6 +1,7 @@
-//! The writer lock: one process writes at a time, readers never wait.
+//! The writer lock: one process writes at a time, readers never wait. And the sign that somebody reads a
+//! table, which keeps only its folder from being removed.
 //!
-//! The operating system holds it on an open file and frees it when the holder ends, however it ends.
+//! The operating system holds both on open files and frees them when the holder ends, however it ends.
 //! What is written inside is only for the message to whoever comes second.
 
 use std::fs::{File, OpenOptions, TryLockError};
@@ -18,13 +19,19 @@ pub(crate) struct Holder {
     pid: u32,
     /// UTC, RFC 3339.
     since: String,
+    /// What takes so long, where that is known.
+    doing: Option<String>,
 }
 
 impl Holder {
     /// The end of the sentence "another process is writing".
     pub(crate) fn describe(holder: Option<&Self>) -> String {
-        holder.map_or_else(String::new, |Self { pid, since }| {
-            format!(" (process {pid}, since {since})")
+        holder.map_or_else(String::new, |Self { pid, since, doing }| {
+            let doing = doing.as_ref().map(|doing| format!(", {doing}"));
+            format!(
+                " (process {pid}, since {since}{})",
+                doing.unwrap_or_default()
+            )
         })
     }
 }
@@ -62,22 +69,67 @@ impl WriterLock {
             }
             Err(TryLockError::Error(source)) => return Err(io("lock")(source)),
         }
+        let lock = Self { file };
+        lock.note(None);
+        Ok(lock)
+    }
+
+    /// Writes down who holds the lock, and what for.
+    pub(crate) fn note(&self, doing: Option<String>) {
         let holder = Holder {
             pid: std::process::id(),
             since: utc_now(),
+            doing,
         };
         let text = serde_json::to_string(&holder).unwrap_or_default();
+        let mut file = &self.file;
         // The note is for a message; a full disk must not stop who only wants to forget something.
         let _ = file
             .set_len(0)
             .and_then(|()| file.rewind())
             .and_then(|()| file.write_all(text.as_bytes()));
-        Ok(Self { file })
     }
 }
 
 impl Drop for WriterLock {
     /// Closing is not enough: a child that is being forked holds the file for a moment longer.
+    fn drop(&mut self) {
+        let _ = self.file.unlock();
+    }
+}
+
+/// Those who read the table in a folder.
+#[derive(Debug)]
+pub(crate) struct Readers {
+    file: File,
+}
+
+impl Readers {
+    /// Joins them. None where that can't be said, as in a folder that may not be written to; nobody
+    /// removes it then either.
+    pub(crate) fn join(folder: &Path) -> Option<Self> {
+        let file = Self::open(folder)?;
+        file.try_lock_shared().ok()?;
+        Some(Self { file })
+    }
+
+    /// Keeps new ones out, if there are none.
+    pub(crate) fn none(folder: &Path) -> Option<Self> {
+        let file = Self::open(folder)?;
+        file.try_lock().ok()?;
+        Some(Self { file })
+    }
+
+    fn open(folder: &Path) -> Option<File> {
+        let mut options = OpenOptions::new();
+        let path = folder.join("readers");
+        let made = options.write(true).create(true).truncate(false).open(&path);
+        made.or_else(|_| File::open(&path)).ok()
+    }
+}
+
+impl Drop for Readers {
+    /// See the writer lock's.
     fn drop(&mut self) {
         let _ = self.file.unlock();
     }

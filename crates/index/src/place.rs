@@ -9,6 +9,8 @@ use lancedb::{Connection, ObjectStoreRegistry, Session, Table};
 use tokio::runtime::Runtime;
 
 use crate::error::{IndexError, Result};
+use crate::lock::Readers;
+use crate::meta::{self, FIRST_FOLDER, Role};
 use crate::schema;
 
 /// Threads that wait for the disk. LanceDB has a pool of its own for computing.
@@ -35,12 +37,13 @@ pub(crate) fn runtime(dir: &Path) -> Result<Runtime> {
         })
 }
 
-/// Opens the folder of tables below `dir`.
-pub(crate) async fn connect(dir: &Path) -> lancedb::Result<Connection> {
-    let path = dir.join("lance");
-    let path = path.to_str().ok_or_else(|| lancedb::Error::InvalidInput {
-        message: "the path is not valid Unicode".to_owned(),
-    })?;
+/// Opens a folder of tables.
+pub(crate) async fn connect(folder: &Path) -> lancedb::Result<Connection> {
+    let path = folder
+        .to_str()
+        .ok_or_else(|| lancedb::Error::InvalidInput {
+            message: "the path is not valid Unicode".to_owned(),
+        })?;
     let stores = Arc::new(ObjectStoreRegistry::default());
     let session = Session::new(INDEX_CACHE, METADATA_CACHE, stores);
     lancedb::connect(path)
@@ -83,6 +86,74 @@ pub(crate) fn make_private(dir: &Path) -> Result<()> {
         path: dir.to_owned(),
         source,
     })
+}
+
+/// The folders of tables in `dir`, oldest first: `lance`, `lance-2`, `lance-3` and so on. A number is
+/// never used for two, so that whoever still reads the old one does not meet the new one there.
+pub(crate) fn folders(dir: &Path) -> Vec<String> {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    let mut numbered: Vec<(u32, String)> = names
+        .filter_map(|name| Some((number(&name)?, name)))
+        .collect();
+    numbered.sort();
+    numbered.into_iter().map(|(_, name)| name).collect()
+}
+
+/// A name for the folder of another table in `dir`.
+pub(crate) fn another_folder(dir: &Path) -> String {
+    let last = folders(dir).last().and_then(|name| number(name));
+    format!("{FIRST_FOLDER}-{}", last.unwrap_or(1) + 1)
+}
+
+fn number(name: &str) -> Option<u32> {
+    match name.strip_prefix(FIRST_FOLDER)? {
+        "" => Some(1),
+        rest => rest.strip_prefix('-')?.parse().ok(),
+    }
+}
+
+/// Removes the tables that nobody will open any more and nobody reads now: that of a store whose place
+/// another one has taken, and that of one that was given up. Only for who holds the writer lock. What
+/// can't be removed is left for the next time: nothing rests on it but disk space.
+pub(crate) fn sweep(dir: &Path) {
+    let (Ok(Some(present)), Ok(next)) =
+        (meta::read(dir, Role::Present), meta::read(dir, Role::Next))
+    else {
+        return;
+    };
+    let next = next.map(|next| next.folder);
+    for folder in folders(dir) {
+        let is_used = folder == present.folder || Some(&folder) == next.as_ref();
+        let path = dir.join(folder);
+        if !is_used && let Some(_alone) = Readers::none(&path) {
+            let _ = fs::remove_dir_all(&path);
+        }
+    }
+}
+
+/// Has the system write everything below `dir` to the disk.
+pub(crate) fn sync_below(dir: &Path) -> Result<()> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| IndexError::Io {
+            verb: "write",
+            path,
+            source,
+        }
+    };
+    for entry in fs::read_dir(dir).map_err(failed(dir))? {
+        let path = entry.map_err(failed(dir))?.path();
+        if path.is_dir() {
+            sync_below(&path)?;
+        } else {
+            // Windows syncs only what is open for writing.
+            let file = fs::OpenOptions::new().append(true).open(&path);
+            file.and_then(|file| file.sync_all())
+                .map_err(failed(&path))?;
+        }
+    }
+    Ok(())
 }
 
 /// Size of all files below `dir`; what vanishes meanwhile counts nothing.

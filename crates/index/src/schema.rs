@@ -29,6 +29,7 @@ pub(crate) const DATE: &str = "date";
 pub(crate) const TAGS: &str = "tags";
 pub(crate) const OUTCOME: &str = "outcome";
 pub(crate) const REASON: &str = "reason";
+/// How many chunks the source has; in its head row and, since these were read by place, in each chunk's.
 pub(crate) const CHUNKS: &str = "chunks";
 
 pub(crate) const ORDINAL: &str = "ordinal";
@@ -55,6 +56,8 @@ pub(crate) const CHUNK: &str = "chunk";
 /// Added by LanceDB to what a search returns.
 pub(crate) const DISTANCE: &str = "_distance";
 pub(crate) const SCORE: &str = "_score";
+/// Where a row lies: fragment and place in it, 32 bits each. Compaction moves rows.
+pub(crate) const ROW: &str = "_rowid";
 
 /// Columns that make a [`rag_core::SourceState`].
 pub(crate) const STATE_COLUMNS: [&str; 15] = [
@@ -75,7 +78,7 @@ pub(crate) const STATE_COLUMNS: [&str; 15] = [
     CHUNKS,
 ];
 
-/// Columns that make a [`crate::Found`] short of its score: neither vectors nor words are read back.
+/// Columns that make a chunk and its source: neither vectors nor words are read back.
 pub(crate) const FOUND_COLUMNS: [&str; 16] = [
     SOURCE_KEY,
     ROOT,

@@ -7,7 +7,7 @@ use rag_core::{Chunk, SourceKey};
 
 use crate::error::{IndexError, Result};
 use crate::store::{among, each, is};
-use crate::{Found, Scope, Store, decode, schema, words};
+use crate::{Found, Ranked, Scope, Store, decode, schema, words};
 
 /// With a vector index: so many times `limit` candidates are compared again with their full vectors.
 /// Measured on 20,000 vectors of 384 numbers, one bit kept of each: without it only 39 % of the true ten best were found,
@@ -24,19 +24,19 @@ impl Store {
     /// # Errors
     /// `Internal` for a vector of the wrong length.
     pub fn search_vector(&self, vector: &[f32], limit: usize) -> rag_core::Result<Vec<Found>> {
-        self.search_vector_in(&Scope::All, vector, limit)
+        self.found(self.rank_vector(&Scope::All, vector, limit)?)
     }
 
-    /// The same among the chunks of some sources.
+    /// Where those are that [`Store::search_vector`] would find among the chunks of some sources.
     ///
     /// # Errors
     /// As [`Store::search_vector`].
-    pub fn search_vector_in(
+    pub fn rank_vector(
         &self,
         scope: &Scope,
         vector: &[f32],
         limit: usize,
-    ) -> rag_core::Result<Vec<Found>> {
+    ) -> rag_core::Result<Vec<Ranked>> {
         let expected = self.layout().dimensions;
         if vector.len() != expected {
             let found = vector.len();
@@ -55,33 +55,33 @@ impl Store {
     /// Rows that no index covers yet are read one by one: 2 s for 20,000 of them on two cores, where
     /// [`Store::maintain`] would make it 10 ms.
     pub fn search_words(&self, query: &str, limit: usize) -> rag_core::Result<Vec<Found>> {
-        self.search_words_in(&Scope::All, query, limit)
+        self.found(self.rank_words(&Scope::All, query, limit)?)
     }
 
-    /// The same among the chunks of some sources. How rare a word is, is still counted over all.
+    /// Where those are that [`Store::search_words`] would find among the chunks of some sources. How
+    /// rare a word is, is still counted over all.
     ///
     /// # Errors
     /// As [`Store::search_words`].
-    pub fn search_words_in(
+    pub fn rank_words(
         &self,
         scope: &Scope,
         query: &str,
         limit: usize,
-    ) -> rag_core::Result<Vec<Found>> {
+    ) -> rag_core::Result<Vec<Ranked>> {
         let Some(words) = words::query(query).filter(|_| limit > 0 && !scope.is_empty()) else {
             return Ok(Vec::new());
         };
-        let columns = [&schema::FOUND_COLUMNS[..], &[schema::SCORE]].concat();
         let mut query = self.table.query().full_text_search(words);
         if let Some(sources) = within(scope) {
             query = query.only_if_expr(sources);
         }
-        let query = query.select(Select::columns(&columns)).limit(limit);
-        let batches = self.run(&query)?;
-        let found = each(&batches, |rows| {
-            decode::found(rows, schema::SCORE, |bm25| bm25)
+        let columns = Select::columns(&[schema::ID, schema::SCORE]);
+        let query = query.select(columns).with_row_id().limit(limit);
+        let ranked = each(&self.run(&query)?, |rows| {
+            decode::ranked(rows, schema::SCORE, |bm25| bm25)
         })?;
-        Ok(best_first(found))
+        Ok(best_first(ranked))
     }
 
     /// The chunks of one source from ordinal `from` to `to`, both included, in order.
@@ -97,41 +97,33 @@ impl Store {
         Ok(chunks)
     }
 
-    /// Chunks by source and ordinal, in no particular order; one that is not there is left out.
-    pub fn chunks_at(
-        &self,
-        places: &[(SourceKey, u32)],
-    ) -> rag_core::Result<Vec<(SourceKey, Chunk)>> {
-        if places.is_empty() {
-            return Ok(Vec::new());
+    fn nearest(&self, scope: &Scope, vector: &[f32], limit: usize) -> Result<Vec<Ranked>> {
+        // Heads have no vector, and what has none is not found.
+        let mut query = self.wait("search", async { near(&self.table, vector) })?;
+        if let Some(sources) = within(scope) {
+            query = query.only_if_expr(sources);
         }
-        let ids: Vec<String> = places
-            .iter()
-            .map(|(key, ordinal)| format!("{key}:{ordinal}"))
-            .collect();
-        let wanted = among(schema::ID, ids.iter().map(String::as_str));
-        let read = self.read(&self.table, &schema::FOUND_COLUMNS, wanted)?;
-        Ok(each(&read, decode::placed)?)
+        let columns = Select::columns(&[schema::ID, schema::DISTANCE]);
+        let query = query.select(columns).with_row_id().limit(limit);
+        // Cosine distance is 0 to 2; nothing is clamped, so opposites score -1.
+        let ranked = each(&self.run(&query)?, |rows| {
+            decode::ranked(rows, schema::DISTANCE, |distance| 1.0 - distance)
+        })?;
+        Ok(best_first(ranked))
     }
 
-    fn nearest(&self, scope: &Scope, vector: &[f32], limit: usize) -> Result<Vec<Found>> {
-        let columns = [&schema::FOUND_COLUMNS[..], &[schema::DISTANCE]].concat();
-        let query = self
-            .wait("search", async { near(&self.table, vector) })?
-            // Before the search, not after it: heads must not take places from chunks.
-            .only_if_expr(match within(scope) {
-                Some(sources) => is(schema::KIND, schema::CHUNK).and(sources),
-                None => is(schema::KIND, schema::CHUNK),
+    fn found(&self, ranked: Vec<Ranked>) -> rag_core::Result<Vec<Found>> {
+        let mut read = self.chunks_at(&ranked.iter().collect::<Vec<_>>(), 0)?;
+        let found = ranked.into_iter().filter_map(|ranked| {
+            let stored = read.remove(&ranked.place)?;
+            Some(Found {
+                source: stored.source,
+                source_hash: stored.source_hash,
+                chunk: stored.chunk,
+                score: ranked.score,
             })
-            .select(Select::columns(&columns))
-            .limit(limit);
-        let batches = self.run(&query)?;
-        // Cosine distance is 0 to 2; nothing is clamped, so opposites score -1.
-        let similarity = |distance: f32| 1.0 - distance;
-        let found = each(&batches, |rows| {
-            decode::found(rows, schema::DISTANCE, similarity)
-        })?;
-        Ok(best_first(found))
+        });
+        Ok(found.collect())
     }
 }
 
@@ -153,12 +145,11 @@ fn near(table: &Table, vector: &[f32]) -> lancedb::Result<VectorQuery> {
 }
 
 /// Ties are put in the order of the files, so that the same search gives the same list.
-fn best_first(mut found: Vec<Found>) -> Vec<Found> {
-    found.sort_by(|a, b| {
-        let place = |found: &Found| (found.source.key.clone(), found.chunk.ordinal);
+fn best_first(mut ranked: Vec<Ranked>) -> Vec<Ranked> {
+    ranked.sort_by(|a, b| {
         b.score
             .total_cmp(&a.score)
-            .then_with(|| place(a).cmp(&place(b)))
+            .then_with(|| a.place.cmp(&b.place))
     });
-    found
+    ranked
 }

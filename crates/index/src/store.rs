@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::record_batch::RecordBatch;
@@ -15,8 +16,12 @@ use tokio::runtime::Runtime;
 
 use crate::commit::Writer;
 use crate::error::{IndexError, Result};
-use crate::lock::WriterLock;
-use crate::place::{absolute, at, bytes_below, connect, make_private, open_table, runtime};
+use crate::lock::{Readers, WriterLock};
+use crate::meta::{FIRST_FOLDER, Meta, Role};
+use crate::place::{
+    absolute, another_folder, at, bytes_below, connect, folders, make_private, open_table, runtime,
+    sweep,
+};
 use crate::{Counts, Layout, SourceRows, decode, meta, schema, upkeep, words};
 
 /// Name of the full-text index.
@@ -29,13 +34,16 @@ pub(crate) const WORDS_INDEX: &str = "words";
 #[derive(Debug)]
 pub struct Store {
     pub(crate) dir: PathBuf,
-    layout: Layout,
+    meta: Meta,
+    pub(crate) role: Role,
     pub(crate) table: Table,
     /// Up to so many chunks, vectors are compared one by one.
     pub(crate) exact_up_to: usize,
     /// Versions that are older may go.
     pub(crate) kept: Duration,
     runtime: Runtime,
+    /// Keeps the table's folder where it is while it is read.
+    _reading: Option<Readers>,
     // Last, so that the lock is given back when everything else has ended.
     pub(crate) writer: Option<Writer>,
 }
@@ -49,7 +57,7 @@ impl Store {
         Ok(Self::create(dir, layout)?)
     }
 
-    /// Opens the store in `dir` for reading; takes no lock and waits for nobody.
+    /// Opens the store in `dir` for reading; waits for nobody.
     ///
     /// # Errors
     /// `NoKnowledgeBase` where there is none.
@@ -68,7 +76,14 @@ impl Store {
     /// The layout it was made with.
     #[must_use]
     pub fn layout(&self) -> &Layout {
-        &self.layout
+        &self.meta.layout
+    }
+
+    /// Whether this is still what is searched in its folder: no other store has taken its place.
+    #[must_use]
+    pub fn is_present(&self) -> bool {
+        let present = meta::read(&self.dir, Role::Present);
+        present.is_ok_and(|present| present.as_ref() == Some(&self.meta))
     }
 
     /// Every source, sorted by root and path.
@@ -114,6 +129,12 @@ impl Store {
         Ok(keys.iter().filter_map(|key| sources.remove(key)).collect())
     }
 
+    /// Size of its table on disk, in bytes, old versions that are not yet pruned included.
+    #[must_use]
+    pub fn table_bytes(&self) -> u64 {
+        bytes_below(&self.folder())
+    }
+
     /// How much there is.
     pub fn counts(&self) -> rag_core::Result<Counts> {
         let table = self.wait("read", self.table.query_snapshot())?;
@@ -140,30 +161,55 @@ impl Store {
     fn create(dir: &Path, layout: &Layout) -> Result<Self> {
         let dir = absolute(dir)?;
         make_private(&dir)?;
-        let lock = WriterLock::take(&dir)?;
-        let found = meta::read(&dir)?;
+        let lock = Arc::new(WriterLock::take(&dir)?);
+        sweep(&dir);
+        Self::made(dir, Role::Present, layout, lock)
+    }
+
+    /// Opens the store of this part in `dir` for writing, making it if there is none.
+    pub(crate) fn made(
+        dir: PathBuf,
+        role: Role,
+        layout: &Layout,
+        lock: Arc<WriterLock>,
+    ) -> Result<Self> {
+        let found = meta::read(&dir, role)?;
+        let folder = match (&found, role) {
+            (Some(meta), _) => meta.folder.clone(),
+            // None; else that of a store whose record is lost.
+            (None, Role::Present) => folders(&dir)
+                .pop()
+                .unwrap_or_else(|| FIRST_FOLDER.to_owned()),
+            (None, Role::Next) => another_folder(&dir),
+        };
         let runtime = runtime(&dir)?;
-        let connection = runtime.block_on(connect(&dir)).map_err(at("open", &dir))?;
+        let connection = runtime.block_on(connect(&dir.join(&folder)));
+        let connection = connection.map_err(at("open", &dir))?;
         let there = runtime.block_on(open_table(&connection));
-        let (table, layout) = match (there.map_err(at("open", &dir))?, found) {
-            (Some(table), Some(found)) => (table, same(&dir, found, layout)?),
+        let (table, meta) = match (there.map_err(at("open", &dir))?, found) {
+            (Some(table), Some(found)) => (table, same(&dir, role, found, layout)?),
             (Some(_), None) => {
                 return Err(IndexError::LostMeta {
-                    path: meta::path(&dir),
+                    path: meta::path(&dir, role),
                 });
             }
             // Nothing, or what a process left that was killed before it had made the table.
             (None, _) => {
-                meta::write(&dir, layout)?;
+                let meta = Meta {
+                    layout: layout.clone(),
+                    folder,
+                };
+                meta::write(&dir, role, &meta)?;
                 let made =
                     connection.create_empty_table(schema::TABLE, schema::schema(layout.dimensions));
                 let table = runtime
                     .block_on(made.execute())
                     .map_err(at("create", &dir))?;
-                (table, layout.clone())
+                (table, meta)
             }
         };
-        let store = Self::with(dir, layout, table, runtime, Some(lock));
+        let mut store = Self::with(dir, (role, meta, None), table, runtime);
+        store.writer = Some(Writer::new(lock));
         store.make_word_index()?;
         Ok(store)
     }
@@ -174,33 +220,52 @@ impl Store {
     ) -> Result<Self> {
         let dir = absolute(dir)?;
         let missing = || IndexError::Missing { dir: dir.clone() };
-        let layout = meta::read(&dir)?.ok_or_else(missing)?;
+        if meta::read(&dir, Role::Present)?.is_none() {
+            return Err(missing()); // before a file is made there for the lock
+        }
         let lock = lock(&dir)?;
-        let runtime = runtime(&dir)?;
-        let opened = runtime.block_on(async { open_table(&connect(&dir).await?).await });
-        let table = opened.map_err(at("open", &dir))?.ok_or_else(missing)?;
-        let store = Self::with(dir, layout, table, runtime, lock);
-        if store.writer.is_some() {
+        if lock.is_some() {
+            sweep(&dir);
+        }
+        let mut store = Self::opened(&dir, Role::Present)?.ok_or_else(missing)?;
+        if let Some(lock) = lock {
+            store.writer = Some(Writer::new(Arc::new(lock)));
             store.make_word_index()?;
         }
         Ok(store)
     }
 
+    /// Opens the store of this part in `dir` for reading.
+    pub(crate) fn opened(dir: &Path, role: Role) -> Result<Option<Self>> {
+        let Some((meta, reading)) = found(dir, role)? else {
+            return Ok(None);
+        };
+        let runtime = runtime(dir)?;
+        let folder = dir.join(&meta.folder);
+        let opened = runtime.block_on(async { open_table(&connect(&folder).await?).await });
+        let Some(table) = opened.map_err(at("open", dir))? else {
+            return Ok(None);
+        };
+        let part = (role, meta, reading);
+        Ok(Some(Self::with(dir.to_owned(), part, table, runtime)))
+    }
+
     fn with(
         dir: PathBuf,
-        layout: Layout,
+        (role, meta, reading): (Role, Meta, Option<Readers>),
         table: Table,
         runtime: Runtime,
-        lock: Option<WriterLock>,
     ) -> Self {
         Self {
             dir,
-            layout,
+            meta,
+            role,
             table,
             exact_up_to: upkeep::EXACT_UP_TO,
             kept: upkeep::KEPT,
             runtime,
-            writer: lock.map(Writer::new),
+            _reading: reading,
+            writer: None,
         }
     }
 
@@ -229,6 +294,11 @@ impl Store {
     ) -> Result<Vec<RecordBatch>> {
         let query = table.query().select(Select::columns(columns));
         self.run(&query.only_if_expr(filter))
+    }
+
+    /// The folder of its table.
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.dir.join(&self.meta.folder)
     }
 
     /// What `query` returns.
@@ -278,13 +348,32 @@ pub(crate) fn each<T>(
     Ok(out)
 }
 
-fn same(dir: &Path, found: Layout, offered: &Layout) -> Result<Layout> {
-    if found.fingerprint == offered.fingerprint && found.dimensions == offered.dimensions {
+/// What is on record of a store, with the sign that its folder is read: joined first and looked again
+/// after that, since a folder that nobody reads may be removed when another store takes its place.
+fn found(dir: &Path, role: Role) -> Result<Option<(Meta, Option<Readers>)>> {
+    loop {
+        let Some(meta) = meta::read(dir, role)? else {
+            return Ok(None);
+        };
+        let reading = Readers::join(&dir.join(&meta.folder));
+        if meta::read(dir, role)?.as_ref() == Some(&meta) {
+            return Ok(Some((meta, reading)));
+        }
+    }
+}
+
+fn same(dir: &Path, role: Role, found: Meta, offered: &Layout) -> Result<Meta> {
+    let layout = &found.layout;
+    if layout.fingerprint == offered.fingerprint && layout.dimensions == offered.dimensions {
         return Ok(found);
     }
-    Err(IndexError::OtherEmbedder {
-        dir: dir.to_owned(),
-        made_by: found.embedder,
-        offered: offered.embedder.clone(),
+    let (made_by, offered) = (found.layout.embedder, offered.embedder.clone());
+    Err(match role {
+        Role::Present => IndexError::OtherEmbedder {
+            dir: dir.to_owned(),
+            made_by,
+            offered,
+        },
+        Role::Next => IndexError::OtherSuccessor { made_by, offered },
     })
 }

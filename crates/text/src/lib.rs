@@ -29,6 +29,7 @@ pub use format::media_types;
 pub use ocr::tesseract;
 pub use reader::{MAX_FILE_BYTES, READ_RULES, Reader, recognised};
 pub use recognise::ToldBy;
+pub use refit::refit;
 pub use sentence::sentences;
 pub use split::{SPLIT_RULES, Sizes, split};
 pub use terms::terms;
@@ -62,6 +63,7 @@ mod carve;
 mod cut;
 mod items;
 mod outline;
+mod refit;
 mod sentence;
 mod split;
 

@@ -3,6 +3,7 @@
 mod commits;
 mod finding;
 mod opening;
+mod succession;
 mod upkeep;
 
 use rag_core::{Chunk, Lines, Outcome, Source, SourceKey, SourceState, Span};

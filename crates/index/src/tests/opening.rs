@@ -5,7 +5,7 @@ use std::fs;
 use rag_core::Code;
 
 use super::{best, layout, put, source, store};
-use crate::{Layout, Store};
+use crate::{Layout, Store, meta};
 
 #[test]
 fn what_is_not_there_is_not_opened_for_reading_and_nothing_is_made() {
@@ -106,7 +106,11 @@ fn a_store_whose_making_was_cut_short_is_made_by_the_next_writer() {
         fingerprint: "never-used".into(),
         ..layout()
     };
-    crate::meta::write(&dir, &other).unwrap();
+    let meta = meta::Meta {
+        layout: other,
+        folder: "lance".into(),
+    };
+    meta::write(&dir, meta::Role::Present, &meta).unwrap();
     assert_eq!(
         Store::open_reader(&dir).unwrap_err().code,
         Code::NoKnowledgeBase

@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::Sequence;
 use super::attention::{Look, Run, attend, runs};
+use super::table::Table;
 use super::tensors::{Linear, Tensors};
 use crate::fault::{self, OfModel};
 use crate::kernels::{self, LayerNorm};
@@ -67,8 +68,7 @@ pub(crate) struct Bert {
     /// Longest sequence.
     positions: usize,
     first_position: usize,
-    /// Vocabulary × hidden.
-    words: Tensor,
+    words: Table,
     /// (Segments · positions) × hidden: the sum of both vectors.
     places: Tensor,
     segments: usize,
@@ -92,12 +92,15 @@ impl Bert {
     pub(crate) fn new(tensors: &Tensors, config: &Config) -> fault::Result<Self> {
         config.check(tensors)?;
         let hidden = config.hidden_size;
-        let words = tensors.get("embeddings.word_embeddings.weight")?;
+        let words = tensors.table("embeddings.word_embeddings.weight")?;
         let segments = tensors.get("embeddings.token_type_embeddings.weight")?;
         let positions = tensors.get("embeddings.position_embeddings.weight")?;
         let all = config.max_position_embeddings;
-        let widths = [&words, &segments, &positions].map(|table| table.dims().get(1).copied());
-        if widths != [Some(hidden); 3] || positions.dims() != [all, hidden] {
+        let widths = [&segments, &positions].map(|table| table.dims().get(1).copied());
+        if words.width() != hidden
+            || widths != [Some(hidden); 2]
+            || positions.dims() != [all, hidden]
+        {
             return Err(tensors.unsound("its tables are not of the sizes that it gives".into()));
         }
         Ok(Self {
@@ -116,7 +119,7 @@ impl Bert {
 
     /// Length of the vectors.
     pub(crate) fn hidden(&self) -> usize {
-        self.words.dims()[1]
+        self.words.width()
     }
 
     /// Longest sequence.
@@ -129,12 +132,9 @@ impl Bert {
     pub(crate) fn forward(&self, sequences: &[&Sequence]) -> Result<Tensor> {
         let device = self.words.device();
         let ids: Vec<u32> = sequences.iter().flat_map(|s| s.ids.clone()).collect();
-        let ids = Tensor::new(ids, device)?;
         let places: Vec<u32> = sequences.iter().flat_map(|s| self.rows(s)).collect();
         let places = self.places.index_select(&Tensor::new(places, device)?, 0)?;
-        let mut x = self
-            .norm
-            .apply((self.words.index_select(&ids, 0)? + places)?)?;
+        let mut x = self.norm.apply((self.words.select(&ids)? + places)?)?;
         let runs = runs(sequences);
         let look = Look {
             heads: self.heads,

@@ -1,12 +1,13 @@
 //! Encoders: tokens in, one vector for each token out; with a head, one score for each text.
 //!
 //! [`bert`] and [`modern`] are the families, [`attention`] is what they share, [`head`] makes a score
-//! of a text's vectors, [`tensors`] reads the files. Knows nothing of text.
+//! of a text's vectors, [`tensors`] reads the files, [`table`] looks tokens up. Knows nothing of text.
 
 mod attention;
 mod bert;
 mod head;
 mod modern;
+mod table;
 mod tensors;
 
 use std::path::Path;

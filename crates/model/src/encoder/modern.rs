@@ -84,7 +84,7 @@ pub(crate) struct ModernBert {
     /// How many tokens away a layer that looks at neighbours looks.
     reach: usize,
     /// Vocabulary × hidden.
-    words: Tensor,
+    words: Table,
     norm: LayerNorm,
     layers: Vec<Layer>,
     last_norm: LayerNorm,
@@ -111,8 +111,8 @@ impl ModernBert {
     /// Takes the weights out of `tensors`.
     pub(crate) fn new(tensors: &Tensors, config: &Config) -> fault::Result<Self> {
         config.check(tensors)?;
-        let words = tensors.get("embeddings.tok_embeddings.weight")?;
-        if words.dims().get(1) != Some(&config.hidden_size) {
+        let words = tensors.table("embeddings.tok_embeddings.weight")?;
+        if words.width() != config.hidden_size {
             return Err(tensors.unsound("its words are not of the size that it gives".to_owned()));
         }
         let head = config.hidden_size / config.num_attention_heads;
@@ -138,7 +138,7 @@ impl ModernBert {
 
     /// Length of the vectors.
     pub(crate) fn hidden(&self) -> usize {
-        self.words.dims()[1]
+        self.words.width()
     }
 
     /// Longest sequence.
@@ -148,9 +148,8 @@ impl ModernBert {
 
     /// Encodes sequences of ids. Gives the vectors of all tokens end to end: tokens × hidden.
     pub(crate) fn forward(&self, sequences: &[&Sequence]) -> Result<Tensor> {
-        let device = self.words.device();
         let ids: Vec<u32> = sequences.iter().flat_map(|s| s.ids.clone()).collect();
-        let words = self.words.index_select(&Tensor::new(ids, device)?, 0)?;
+        let words = self.words.select(&ids)?;
         let mut x = self.norm.apply(words)?;
         let runs = runs(sequences);
         let wide = Look {

@@ -6,13 +6,14 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use candle_core::pickle::PthTensors;
 use candle_core::{DType, Device, Tensor};
 use serde::Deserialize;
 
+use super::table::{Rows, Table, numbers};
 use crate::fault::{Fault, OfModel, Result};
 use crate::kernels::LayerNorm;
 
@@ -31,6 +32,7 @@ pub(crate) struct Tensors {
 
 enum Source {
     Safetensors {
+        path: PathBuf,
         file: File,
         held: HashMap<String, Held>,
     },
@@ -72,7 +74,11 @@ impl Tensors {
             Source::PyTorch(archive_of(path)?)
         } else {
             let (file, held) = safetensors(path)?;
-            Source::Safetensors { file, held }
+            Source::Safetensors {
+                path: path.to_owned(),
+                file,
+                held,
+            }
         };
         Ok(Self {
             model: model.to_owned(),
@@ -130,7 +136,7 @@ impl Tensors {
         let tensor = match &self.source {
             Source::Safetensors { file, held } => held
                 .get(name)
-                .map(|held| held.read(file, &self.device).of(&self.model))
+                .map(|held| held.read(file).of(&self.model))
                 .transpose()?,
             Source::PyTorch(tensors) => tensors.get(name).of(&self.model)?,
             #[cfg(test)]
@@ -151,6 +157,23 @@ impl Tensors {
         Err(self.unsound(format!(
             "tensor `{name}` is {found:?} and should be [{outputs}, {inputs}]"
         )))
+    }
+
+    /// The vectors of the vocabulary. On a processor those in a safetensors file stay there.
+    pub(crate) fn table(&self, name: &str) -> Result<Table> {
+        if let (Source::Safetensors { path, held, .. }, Device::Cpu) = (&self.source, &self.device)
+            && let Some(held) = held.get(&format!("{}{name}", self.prefix))
+            && let [rows, width] = held.shape[..]
+        {
+            let rows_in_file = Rows {
+                // One of its own: it is read long after the others.
+                file: File::open(path).map_err(|source| unread(path, source))?,
+                start: held.start,
+                kind: held.kind,
+            };
+            return Ok(Table::in_file(rows_in_file, rows, width));
+        }
+        Table::whole(self.get(name)?).of(&self.model)
     }
 
     /// A linear map of the encoder with its bias.
@@ -204,11 +227,8 @@ impl Tensors {
 }
 
 impl Held {
-    fn read(&self, mut file: &File, device: &Device) -> candle_core::Result<Tensor> {
-        let mut bytes = vec![0; self.bytes];
-        file.seek(SeekFrom::Start(self.start))?;
-        file.read_exact(&mut bytes)?;
-        Tensor::from_raw_buffer(&bytes, self.kind, &self.shape, device)
+    fn read(&self, mut file: &File) -> candle_core::Result<Tensor> {
+        numbers(&mut file, self.start, self.kind, &self.shape)
     }
 }
 
