@@ -12,7 +12,7 @@ const MOST_PASSAGES: usize = 10;
 
 /// How much the mean logarithm of a token's probability counts: with the number of the question's
 /// tokens in its place this would be Bayes' rule, which is far too sure of itself, since tokens depend
-/// on each other. On the 40 questions it was chosen by, nothing changes between 6 and 20.
+/// on each other. On the 23 questions it was chosen by, nothing changes between 6 and 20.
 const SHARPNESS: f32 = 10.0;
 
 /// Scores a passage by how likely it makes the question, against the other passages.
