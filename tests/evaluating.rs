@@ -21,7 +21,7 @@ fn shore() -> (Home, Folder) {
         json!({"id": "a", "question": "Where does the heron wait?", "answers": ["pier"], "doc": "a.md"}),
         json!({"id": "b", "question": "Where does the otter swim?", "answers": ["moon"], "doc": "b.md"}),
     ];
-    let lines: String = set.iter().map(|line| format!("{line}\n")).collect();
+    let lines = set.map(|line| line.to_string()).join("\n");
     folder.write("set.jsonl", lines);
     (home, folder)
 }

@@ -34,8 +34,11 @@ const FRAGMENT_ROWS: usize = 8192;
 /// No fragment is made larger than this: one is held in memory while it is rewritten, and LanceDB's
 /// own bound, a million rows, has taken 124 GB (haiku.rag #554).
 const FRAGMENT_BYTES: usize = 128 << 20;
-/// More index segments than this are made one.
+/// More small index segments than this are made one.
 const SEGMENTS: u32 = 8;
+/// A segment of so many rows is not small and is left alone: all of one is held in memory while it is
+/// made, and memory must not grow with the store.
+const SEGMENT_ROWS: u64 = 65_536;
 /// Versions older than this are removed with what only they hold. A search takes far less.
 pub(crate) const KEPT: Duration = Duration::from_mins(1);
 
@@ -128,12 +131,15 @@ impl Store {
             return Ok(());
         };
         let segments = stats.num_indices.unwrap_or(1);
-        let merge = segments > SEGMENTS || (how != Upkeep::AfterIngest && segments > 1);
+        let large = (stats.num_indexed_rows as u64 / SEGMENT_ROWS) as u32;
+        let small = segments.saturating_sub(large);
+        let merge = small > SEGMENTS || (how != Upkeep::AfterIngest && small > 1);
         if stats.num_unindexed_rows == 0 && !merge {
             return Ok(());
         }
         let options = if merge {
-            OptimizeOptions::merge(segments as usize)
+            // The latest are the small ones.
+            OptimizeOptions::merge(small as usize).max_rows_per_segment(Some(SEGMENT_ROWS))
         } else {
             OptimizeOptions::append()
         };

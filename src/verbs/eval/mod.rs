@@ -60,7 +60,7 @@ impl Subject {
             let embedder = wiring::embedder_for_writing(config, options.embedder.as_deref())?;
             engine = engine.with_embedder(embedder).with_settings(of_folder());
         } else if modes.iter().any(|mode| *mode != Mode::Words) {
-            engine = engine.with_embedder(wiring::embedder_for_reading(config)?);
+            engine = wiring::searching_engine(config)?;
         }
         let generator = options.model.as_deref();
         if modes.contains(&Mode::Rerank) {

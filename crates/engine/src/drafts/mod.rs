@@ -8,6 +8,7 @@ mod pair;
 
 use std::collections::{BTreeMap, HashSet};
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rag_core::{
@@ -86,7 +87,7 @@ pub struct Tally {
 
 /// What drafting needs.
 pub(crate) struct Desk<'a> {
-    pub(crate) store: Store,
+    pub(crate) store: Arc<Store>,
     pub(crate) generator: &'a dyn Generator,
     pub(crate) extractor: &'a dyn Extractor,
     pub(crate) stop: &'a AtomicBool,
@@ -171,12 +172,9 @@ impl<'a> Drafts<'a> {
             }
             self.tally.drawn += 1;
             let source = self.sources[at].source.clone();
-            let found = self
-                .desk
-                .store
-                .chunks_at(&[(source.key.clone(), ordinal)])?;
+            let found = self.desk.store.chunks_of(&source.key, ordinal, ordinal)?;
             match found.into_iter().next() {
-                Some((_, chunk)) if is_running_text(&chunk.text) => {
+                Some(chunk) if is_running_text(&chunk.text) => {
                     return Ok(Some((source, chunk)));
                 }
                 _ => self.tally.without_text += 1,
