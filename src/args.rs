@@ -405,7 +405,7 @@ pub(crate) struct Eval {
 
     /// Instead of scoring, draft N questions about the documents, to be approved one by one in a
     /// terminal, and add them to the question set
-    #[arg(long, value_name = "N", conflicts_with_all = ["details", "min", "max"], value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", conflicts_with_all = ["mode", "limit", "details", "min", "max"], value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) generate: Option<u16>,
 
     /// Keep every drafted question whose answer stands in its file, without asking

@@ -3,9 +3,11 @@
 
 use std::sync::Arc;
 
-use proptest::prelude::*;
+use proptest::arbitrary::any;
 use proptest::sample::select;
+use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, TestRunner};
+use proptest::{prop_assert, prop_assert_eq, prop_oneof};
 use rag_core::calendar::Period;
 use rag_core::{Code, Error, Filter, Mode, Query, Reranker, Result};
 use tempfile::TempDir;
