@@ -42,6 +42,9 @@ pub struct Store {
     /// Versions that are older may go.
     pub(crate) kept: Duration,
     runtime: Runtime,
+    /// Chunks that did not lie where they were expected.
+    #[cfg(test)]
+    pub(crate) searched_for: std::sync::atomic::AtomicUsize,
     /// Keeps the table's folder where it is while it is read.
     _reading: Option<Readers>,
     // Last, so that the lock is given back when everything else has ended.
@@ -267,6 +270,8 @@ impl Store {
             exact_up_to: upkeep::EXACT_UP_TO,
             kept: upkeep::KEPT,
             runtime,
+            #[cfg(test)]
+            searched_for: std::sync::atomic::AtomicUsize::default(),
             _reading: reading,
             writer: None,
         }

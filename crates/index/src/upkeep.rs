@@ -17,9 +17,9 @@ use crate::error::Result;
 use crate::store::WORDS_INDEX;
 use crate::{Store, schema};
 
-/// Up to so many chunks the vectors are compared one by one, which is exact and takes about 0.2 s on
-/// two cores; above, a vector index is made.
-pub(crate) const EXACT_UP_TO: usize = 50_000;
+/// Up to so many chunks the vectors are compared one by one, which is exact and takes 50 ms of one core;
+/// above, a vector index is made. With it a search takes as long as that over 10,000 vectors one by one.
+pub(crate) const EXACT_UP_TO: usize = 20_000;
 /// Name of the vector index.
 const VECTOR_INDEX: &str = "vector";
 /// Bits kept of each number of a vector in that index. The full vectors have the last word.
@@ -59,7 +59,7 @@ impl Store {
     /// Does upkeep: about 6 s for 20,000 new chunks on two cores, and as much disk space again until
     /// the old versions go. A long ingest does well to call it now and then, so that word searches
     /// meanwhile, and after it was killed, stay quick. Nothing that a search returns changes by it, except that a vector search over
-    /// more than 50,000 chunks becomes approximate (about 999 of 1,000 true hits).
+    /// more than 20,000 chunks becomes approximate (about 999 of 1,000 true hits).
     ///
     /// # Errors
     /// `Internal` where the store was opened for reading only.
