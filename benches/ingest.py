@@ -20,8 +20,6 @@ import tempfile
 import threading
 import time
 
-PAGE = os.sysconf("SC_PAGE_SIZE")
-
 
 def grown(source, target, copies):
     """Copies `source` into `target` so many times. Each line of a text gets a word of its own in each
@@ -43,14 +41,15 @@ def grown(source, target, copies):
 
 
 def resident(pid):
-    """Bytes of memory of a process and of all that it started."""
+    """Bytes of memory of a process and of all that it started; what they share counts once (PSS)."""
     try:
-        total = int(pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE
+        rollup = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
+        total = int(rollup.split("\nPss:")[1].split()[0]) * 1024
         for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
             for child in (task / "children").read_text().split():
                 total += resident(int(child))
         return total
-    except (FileNotFoundError, ProcessLookupError, ValueError):
+    except (FileNotFoundError, ProcessLookupError, IndexError, ValueError):
         return 0
 
 

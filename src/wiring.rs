@@ -6,8 +6,8 @@ use std::sync::Arc;
 use rag_core::{Code, Embedder, Error, Extractor, Generator, Reranker, Result};
 use rag_engine::{Engine, KnowledgeBase, Likelihood, Limits, Settings, WorkerPool};
 use rag_model::{
-    Catalogue, Device, EmbedderSizer, EmbedderSpec, GgufGenerator, Kind, LocalEmbedder,
-    LocalReranker, ModelFiles, RerankerSpec, Role, Shelf, Support,
+    Catalogue, Device, EmbedderSizer, EmbedderSpec, GgufGenerator, Kind, LoadingEmbedder,
+    LocalEmbedder, LocalReranker, ModelFiles, RerankerSpec, Role, Shelf, Support,
 };
 use rag_text::Reader;
 
@@ -60,7 +60,9 @@ pub(crate) fn embedder_for_writing(
 /// An engine for one question, with the embedder that the knowledge base was made with.
 pub(crate) fn searching_engine(config: &Config) -> Result<Engine> {
     let (engine, name) = engine(config)?.holding()?;
-    Ok(engine.with_embedder(embedder(config, &name)?))
+    let (files, spec) = embedder_files(config, &name)?;
+    let embedder = LoadingEmbedder::begin(files, spec, Device::best())?;
+    Ok(engine.with_embedder(Arc::new(embedder)))
 }
 
 /// What sizes the chunks of the knowledge base, or of a new one: its embedder's name and tokenizer.

@@ -181,22 +181,14 @@ mod tests {
         };
         let hits: Vec<Hit> = order.iter().map(hit).collect();
         let read = chunks().into_iter().map(|chunk| {
-            let Hit {
-                source,
-                source_hash,
-                ..
-            } = hit("a", "");
-            let place = (source.key.clone(), chunk.ordinal);
-            let of = None;
-            (
-                place,
-                Read {
-                    source,
-                    source_hash,
-                    chunk,
-                    of,
-                },
-            )
+            let of_a = crate::testing::hit("a", "");
+            let read = Read {
+                source: of_a.source,
+                source_hash: of_a.source_hash,
+                chunk,
+                of: None,
+            };
+            ((read.source.key.clone(), read.chunk.ordinal), read)
         });
         let grown = grown(hits, &read.collect(), limit, tokens);
         for hit in &grown {

@@ -3,6 +3,7 @@
 //! not grow with the corpus.
 
 use std::collections::{HashMap, VecDeque};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
@@ -30,9 +31,11 @@ const BATCH_FILES: usize = 256;
 const ROOM: usize = 32 << 20;
 /// Batches that may not be written yet when another is made: one in the channel, one being written.
 const IN_FLIGHT: usize = 2;
-/// Chunks after which the indexes are brought up to date in a long run: word search reads what no
-/// index covers row by row, about 2 s for 20,000 chunks.
-const MAINTAIN_AFTER: u64 = 8192;
+/// Chunks after which the indexes are brought up to date in a long run: a quarter of those that there
+/// are, within these bounds. Word search reads what no index covers row by row, about 2 s for 20,000
+/// chunks, and counts there how rare a word is over all chunks, elsewhere only over those that the index
+/// covers: where these are few, scores of the ones and the others are worlds apart.
+const MAINTAIN_AFTER: RangeInclusive<u64> = 512..=8192;
 
 /// A file to be read, and what is known of it.
 pub(crate) type ToRead = (Seen, Option<SourceState>);
@@ -335,19 +338,25 @@ impl Pipeline<'_> {
     ) -> Result<()> {
         let _closing = room.closing();
         let mut unindexed = 0;
+        let mut indexed = self.store.counts()?.chunks;
         for embedded in embedded {
             self.store.commit(embedded.batch)?;
             room.give(embedded.text_bytes);
             // Nobody listens any more where the run has failed: what was written stays all the same.
             let _ = written.send(embedded.rows);
             unindexed += embedded.chunks;
-            if unindexed >= MAINTAIN_AFTER {
-                unindexed = 0;
+            if unindexed >= due(indexed) {
                 self.store.maintain(Upkeep::AfterIngest)?;
+                indexed += std::mem::take(&mut unindexed);
             }
         }
         Ok(())
     }
+}
+
+/// How many chunks may be without index beside so many that have one.
+fn due(indexed: u64) -> u64 {
+    (indexed / 4).clamp(*MAINTAIN_AFTER.start(), *MAINTAIN_AFTER.end())
 }
 
 /// The way to the writer and back.

@@ -37,6 +37,9 @@ impl Store {
             .map(|(key, ordinal)| format!("{key}:{ordinal}"))
             .collect();
         if !missing.is_empty() {
+            #[cfg(test)]
+            self.searched_for
+                .fetch_add(missing.len(), std::sync::atomic::Ordering::Relaxed);
             let wanted = among(schema::ID, missing.iter().map(String::as_str));
             let found = self.read(&self.table, &columns, wanted)?;
             read.extend(by_place(each(&found, decode::read)?));

@@ -18,9 +18,23 @@ const WORKERS: usize = 2;
 /// Stack of each, in bytes: query planning recurses, and its frames are large where it is built
 /// without optimisation.
 const STACK: usize = 8 << 20;
-/// Caches, in bytes; LanceDB's defaults are 6 GiB and 1 GiB, and processes here are short-lived.
-const INDEX_CACHE: usize = 256 << 20;
-const METADATA_CACHE: usize = 64 << 20;
+/// What LanceDB may keep in memory, in bytes; its defaults are 6 GiB of indexes and 1 GiB of metadata.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Caches {
+    indexes: usize,
+    metadata: usize,
+}
+
+/// For searches, which come back to the same parts of an index.
+pub(crate) const OF_SEARCHES: Caches = Caches {
+    indexes: 256 << 20,
+    metadata: 64 << 20,
+};
+/// For writing, which reads a part of an index once and never again: the next upkeep makes another.
+pub(crate) const OF_WRITING: Caches = Caches {
+    indexes: 16 << 20,
+    metadata: 16 << 20,
+};
 
 /// What runs the work that [`crate::Store`] waits for.
 pub(crate) fn runtime(dir: &Path) -> Result<Runtime> {
@@ -38,14 +52,14 @@ pub(crate) fn runtime(dir: &Path) -> Result<Runtime> {
 }
 
 /// Opens a folder of tables.
-pub(crate) async fn connect(folder: &Path) -> lancedb::Result<Connection> {
+pub(crate) async fn connect(folder: &Path, caches: Caches) -> lancedb::Result<Connection> {
     let path = folder
         .to_str()
         .ok_or_else(|| lancedb::Error::InvalidInput {
             message: "the path is not valid Unicode".to_owned(),
         })?;
     let stores = Arc::new(ObjectStoreRegistry::default());
-    let session = Session::new(INDEX_CACHE, METADATA_CACHE, stores);
+    let session = Session::new(caches.indexes, caches.metadata, stores);
     lancedb::connect(path)
         .session(Arc::new(session))
         // Every search looks for commits of other processes first: one look into a folder.

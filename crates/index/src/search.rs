@@ -9,12 +9,13 @@ use crate::error::{IndexError, Result};
 use crate::store::{among, each, is};
 use crate::{Found, Ranked, Scope, Store, decode, schema, words};
 
-/// With a vector index: so many times `limit` candidates are compared again with their full vectors.
-/// Measured on 20,000 vectors of 384 numbers, one bit kept of each: without it only 39 % of the true ten best were found,
-/// with it 99.9 %.
-const REFINE: u32 = 10;
-/// With a vector index: how many of its cells are looked into.
-const PROBES: usize = 32;
+/// With a vector index: so many times `limit` candidates are compared again with their full vectors,
+/// each of which is read from another place. With 5 bits a number the first sixty of the index hold
+/// nearly all of the ten best already (`benches/results/scale.md`): twice as many are enough.
+const REFINE: u32 = 2;
+/// With a vector index: how many of its cells, of about 4,000 chunks each, are looked into. All of them
+/// up to 262,000 chunks; what is missed above was not measured.
+const PROBES: usize = 64;
 
 impl Store {
     /// The chunks whose vectors are nearest, best first; scores are cosine similarities (-1 to 1).

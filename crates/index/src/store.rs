@@ -19,8 +19,8 @@ use crate::error::{IndexError, Result};
 use crate::lock::{Readers, WriterLock};
 use crate::meta::{FIRST_FOLDER, Meta, Role};
 use crate::place::{
-    absolute, another_folder, at, bytes_below, connect, folders, make_private, open_table, runtime,
-    sweep,
+    Caches, OF_SEARCHES, OF_WRITING, absolute, another_folder, at, bytes_below, connect, folders,
+    make_private, open_table, runtime, sweep,
 };
 use crate::{Counts, Layout, SourceRows, decode, meta, schema, upkeep, words};
 
@@ -42,6 +42,9 @@ pub struct Store {
     /// Versions that are older may go.
     pub(crate) kept: Duration,
     runtime: Runtime,
+    /// Chunks that did not lie where they were expected.
+    #[cfg(test)]
+    pub(crate) searched_for: std::sync::atomic::AtomicUsize,
     /// Keeps the table's folder where it is while it is read.
     _reading: Option<Readers>,
     // Last, so that the lock is given back when everything else has ended.
@@ -183,7 +186,7 @@ impl Store {
             (None, Role::Next) => another_folder(&dir),
         };
         let runtime = runtime(&dir)?;
-        let connection = runtime.block_on(connect(&dir.join(&folder)));
+        let connection = runtime.block_on(connect(&dir.join(&folder), OF_WRITING));
         let connection = connection.map_err(at("open", &dir))?;
         let there = runtime.block_on(open_table(&connection));
         let (table, meta) = match (there.map_err(at("open", &dir))?, found) {
@@ -224,10 +227,13 @@ impl Store {
             return Err(missing()); // before a file is made there for the lock
         }
         let lock = lock(&dir)?;
-        if lock.is_some() {
+        let caches = if lock.is_some() {
             sweep(&dir);
-        }
-        let mut store = Self::opened(&dir, Role::Present)?.ok_or_else(missing)?;
+            OF_WRITING
+        } else {
+            OF_SEARCHES
+        };
+        let mut store = Self::opened(&dir, Role::Present, caches)?.ok_or_else(missing)?;
         if let Some(lock) = lock {
             store.writer = Some(Writer::new(Arc::new(lock)));
             store.make_word_index()?;
@@ -236,13 +242,13 @@ impl Store {
     }
 
     /// Opens the store of this part in `dir` for reading.
-    pub(crate) fn opened(dir: &Path, role: Role) -> Result<Option<Self>> {
+    pub(crate) fn opened(dir: &Path, role: Role, caches: Caches) -> Result<Option<Self>> {
         let Some((meta, reading)) = found(dir, role)? else {
             return Ok(None);
         };
         let runtime = runtime(dir)?;
         let folder = dir.join(&meta.folder);
-        let opened = runtime.block_on(async { open_table(&connect(&folder).await?).await });
+        let opened = runtime.block_on(async { open_table(&connect(&folder, caches).await?).await });
         let Some(table) = opened.map_err(at("open", dir))? else {
             return Ok(None);
         };
@@ -264,6 +270,8 @@ impl Store {
             exact_up_to: upkeep::EXACT_UP_TO,
             kept: upkeep::KEPT,
             runtime,
+            #[cfg(test)]
+            searched_for: std::sync::atomic::AtomicUsize::default(),
             _reading: reading,
             writer: None,
         }

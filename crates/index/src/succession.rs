@@ -9,7 +9,7 @@ use std::path::Path;
 
 use crate::error::{IndexError, Result};
 use crate::meta::{self, Role};
-use crate::place::{absolute, sweep, sync_below};
+use crate::place::{OF_WRITING, absolute, sweep, sync_below};
 use crate::{Layout, Store};
 
 impl Store {
@@ -25,7 +25,7 @@ impl Store {
 
     /// Opens what was begun beside the store in `dir` for reading; none where nothing was.
     pub fn open_successor(dir: &Path) -> rag_core::Result<Option<Self>> {
-        Ok(Self::opened(&absolute(dir)?, Role::Next)?)
+        Ok(Self::opened(&absolute(dir)?, Role::Next, OF_WRITING)?)
     }
 
     /// Takes the place of `present`, whose table is removed as soon as nobody reads it any more: now, or

@@ -17,9 +17,9 @@ use crate::error::Result;
 use crate::store::WORDS_INDEX;
 use crate::{Store, schema};
 
-/// Up to so many chunks the vectors are compared one by one, which is exact and takes about 0.2 s on
-/// two cores; above, a vector index is made.
-pub(crate) const EXACT_UP_TO: usize = 50_000;
+/// Up to so many chunks the vectors are compared one by one, which is exact and takes 50 ms of one core;
+/// above, a vector index is made. With it a search takes as long as that over 10,000 vectors one by one.
+pub(crate) const EXACT_UP_TO: usize = 20_000;
 /// Name of the vector index.
 const VECTOR_INDEX: &str = "vector";
 /// Bits kept of each number of a vector in that index. The full vectors have the last word.
@@ -34,8 +34,11 @@ const FRAGMENT_ROWS: usize = 8192;
 /// No fragment is made larger than this: one is held in memory while it is rewritten, and LanceDB's
 /// own bound, a million rows, has taken 124 GB (haiku.rag #554).
 const FRAGMENT_BYTES: usize = 128 << 20;
-/// More index segments than this are made one.
+/// More small index segments than this are made one.
 const SEGMENTS: u32 = 8;
+/// A segment of so many rows is not small and is left alone: all of one is held in memory while it is
+/// made, and memory must not grow with the store.
+const SEGMENT_ROWS: u64 = 65_536;
 /// Versions older than this are removed with what only they hold. A search takes far less.
 pub(crate) const KEPT: Duration = Duration::from_mins(1);
 
@@ -56,7 +59,7 @@ impl Store {
     /// Does upkeep: about 6 s for 20,000 new chunks on two cores, and as much disk space again until
     /// the old versions go. A long ingest does well to call it now and then, so that word searches
     /// meanwhile, and after it was killed, stay quick. Nothing that a search returns changes by it, except that a vector search over
-    /// more than 50,000 chunks becomes approximate (about 999 of 1,000 true hits).
+    /// more than 20,000 chunks becomes approximate (about 999 of 1,000 true hits).
     ///
     /// # Errors
     /// `Internal` where the store was opened for reading only.
@@ -128,12 +131,15 @@ impl Store {
             return Ok(());
         };
         let segments = stats.num_indices.unwrap_or(1);
-        let merge = segments > SEGMENTS || (how != Upkeep::AfterIngest && segments > 1);
+        let large = (stats.num_indexed_rows as u64 / SEGMENT_ROWS) as u32;
+        let small = segments.saturating_sub(large);
+        let merge = small > SEGMENTS || (how != Upkeep::AfterIngest && small > 1);
         if stats.num_unindexed_rows == 0 && !merge {
             return Ok(());
         }
         let options = if merge {
-            OptimizeOptions::merge(segments as usize)
+            // The latest are the small ones.
+            OptimizeOptions::merge(small as usize).max_rows_per_segment(Some(SEGMENT_ROWS))
         } else {
             OptimizeOptions::append()
         };

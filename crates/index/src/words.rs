@@ -23,8 +23,10 @@ use crate::schema;
 
 /// Longer runs without a boundary are no words (keys, encoded data) and are not indexed; in bytes.
 const LONGEST_WORD: usize = 64;
-/// Memory of the one worker that builds the index; LanceDB's default is 2 GiB for each of many.
-const BUILDER_MB: u64 = 512;
+/// Memory of the one worker that builds a part of the index, in MiB; LanceDB's default is 2 GiB for each of
+/// many. Joining parts takes several times as much, so this, and not the size of the store, is what an
+/// ingest takes: about 16,000 chunks make a part of 64 MiB.
+const BUILDER_MB: u64 = 64;
 /// Characters of a Chinese or Japanese term that counts more where it stands as one. A guess; never
 /// seriously measured.
 const PHRASE: RangeInclusive<usize> = 3..=8;

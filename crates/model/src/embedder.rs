@@ -142,8 +142,17 @@ impl LocalEmbedder {
             ModelFiles::Encoder {
                 weights, config, ..
             } => {
-                let tokens = TextTokens::open(files, &spec.name)?;
-                let encoder = Checkpoint::open(config, weights, &spec.name, &device)?.encoder()?;
+                let encoder = || Checkpoint::open(config, weights, &spec.name, &device)?.encoder();
+                // Side by side: each takes about as long as the other.
+                let (tokens, encoder) = std::thread::scope(|scope| {
+                    let tokens = scope.spawn(|| TextTokens::open(files, &spec.name));
+                    let encoder = encoder();
+                    let tokens = tokens
+                        .join()
+                        .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+                    (tokens, encoder)
+                });
+                let (tokens, encoder) = (tokens?, encoder?);
                 let (width, positions) = (encoder.hidden(), encoder.positions());
                 (tokens, Network::Encoder(encoder), width, positions)
             }

@@ -34,6 +34,7 @@ mod tokens;
 
 mod embedder;
 mod judge;
+mod loading;
 mod reranker;
 mod sizer;
 
@@ -53,6 +54,7 @@ pub use device::Device;
 pub use embedder::{EmbedderSpec, LocalEmbedder};
 pub use generator::GgufGenerator;
 pub use gguf::{ModelCard, inspect};
+pub use loading::LoadingEmbedder;
 pub use model_files::ModelFiles;
 pub use reranker::{LocalReranker, RerankerSpec};
 pub use sizer::EmbedderSizer;

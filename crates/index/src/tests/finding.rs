@@ -1,9 +1,11 @@
 //! Searching by word and by vector.
 
+use std::sync::atomic::Ordering;
+
 use rag_core::Code;
 
 use super::{best, key, put, source, store, vector};
-use crate::{Found, Scope, Store, Upkeep};
+use crate::{Batch, Place, Ranked, Scope, Store, Upkeep};
 
 /// A store with these sources, looked at before and after its words are indexed.
 fn before_and_after_indexing(sources: &[(&str, &str)], look: impl Fn(&Store)) {
@@ -183,10 +185,10 @@ fn the_best_are_taken_from_the_sources_asked_for() {
     ];
     before_and_after_indexing(&sources, |store| {
         let found = |scope: Scope| {
-            let words = store.search_words_in(&scope, "harbour", 1).unwrap();
-            let vector = store.search_vector_in(&scope, &vector(1), 1).unwrap();
-            let names = |found: Vec<Found>| {
-                let keys = found.into_iter().map(|found| found.source.key.0);
+            let words = store.rank_words(&scope, "harbour", 1).unwrap();
+            let vector = store.rank_vector(&scope, &vector(1), 1).unwrap();
+            let names = |ranked: Vec<Ranked>| {
+                let keys = ranked.into_iter().map(|ranked| ranked.place.0.0);
                 keys.collect::<Vec<String>>()
             };
             (names(words), names(vector))
@@ -197,6 +199,77 @@ fn the_best_are_taken_from_the_sources_asked_for() {
         assert_eq!(found(Scope::Only(vec![])), (vec![], vec![]));
         assert_eq!(found(Scope::AllBut(vec![])).0, ["near"]);
     });
+}
+
+/// Places of what stands up to 2 beside the best hit for `query`, and how many were not where they
+/// were expected.
+fn around(store: &Store, query: &str) -> (Vec<Place>, usize) {
+    let ranked = store.rank_words(&Scope::All, query, 1).unwrap();
+    let before = store.searched_for.load(Ordering::Relaxed);
+    let read = store
+        .chunks_at(&ranked.iter().collect::<Vec<_>>(), 2)
+        .unwrap();
+    let mut places: Vec<Place> = read.into_keys().collect();
+    places.retain(|(of, _)| *of == ranked[0].place.0);
+    places.sort();
+    (places, store.searched_for.load(Ordering::Relaxed) - before)
+}
+
+/// Places of these chunks of one source.
+fn places(of: &str, ordinals: impl IntoIterator<Item = u32>) -> Vec<Place> {
+    ordinals
+        .into_iter()
+        .map(|ordinal| (key(of), ordinal))
+        .collect()
+}
+
+#[test]
+fn what_stands_beside_a_chunk_is_read_without_a_search() {
+    let (_home, store) = store();
+    let letters = ["zero", "one", "two", "three", "four", "five"];
+    let rows = ["a", "b"].map(|name| source(name, 1, &letters[..if name == "a" { 6 } else { 2 }]));
+    store.commit(put(rows)).unwrap();
+    // What is replaced is written by a merge, what comes to an end does so beside another source.
+    for seed in 2..4 {
+        let upper: Vec<String> = letters.iter().map(|word| format!("{word} c")).collect();
+        let upper: Vec<&str> = upper.iter().map(String::as_str).collect();
+        for (query, ordinals) in [("zero", 0..=2), ("three", 1..=5), ("five", 3..=5)] {
+            let (found, searched) = around(&store, query);
+            let of = found[0].0.0.clone();
+            let last = if of == "b" { 1 } else { 5 };
+            assert_eq!(
+                found,
+                places(&of, ordinals.filter(|at| *at <= last)),
+                "{query}"
+            );
+            assert_eq!(searched, 0, "{query} {seed}");
+        }
+        store.commit(put([source("a", seed, &upper)])).unwrap();
+        store.maintain(Upkeep::Full).unwrap();
+    }
+}
+
+#[test]
+fn what_does_not_lie_where_it_was_is_searched_for() {
+    let (_home, store) = store();
+    let texts = ["zero", "one", "two", "three"];
+    store.commit(put([source("a", 1, &texts)])).unwrap();
+    let mut ranked = store.rank_words(&Scope::All, "one", 1).unwrap();
+    for row in [0, 3, 77, 5 << 32, u64::MAX] {
+        ranked[0].row = row;
+        let read = store.chunks_at(&[&ranked[0]], 1).unwrap();
+        let mut texts: Vec<&str> = read.values().map(|read| &*read.chunk.text).collect();
+        texts.retain(|text| *text != "three");
+        texts.sort_unstable();
+        assert_eq!(texts, ["one", "two", "zero"], "{row}");
+    }
+    store
+        .commit(Batch {
+            drop: vec![key("a")],
+            ..Batch::default()
+        })
+        .unwrap();
+    assert!(store.chunks_at(&[&ranked[0]], 1).unwrap().is_empty());
 }
 
 #[test]

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::Sequence;
 use super::attention::{Look, Rotation, Run, attend, runs};
+use super::table::Table;
 use super::tensors::Tensors;
 use crate::catalogue::PooledBy;
 use crate::fault::{self, OfModel};

@@ -134,7 +134,7 @@ impl Tensors {
     /// A tensor by its whole name: one outside the encoder.
     pub(crate) fn outer(&self, name: &str) -> Result<Tensor> {
         let tensor = match &self.source {
-            Source::Safetensors { file, held } => held
+            Source::Safetensors { file, held, .. } => held
                 .get(name)
                 .map(|held| held.read(file).of(&self.model))
                 .transpose()?,
