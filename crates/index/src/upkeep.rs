@@ -35,10 +35,11 @@ const FRAGMENT_ROWS: usize = 8192;
 /// own bound, a million rows, has taken 124 GB (haiku.rag #554).
 const FRAGMENT_BYTES: usize = 128 << 20;
 /// More small index segments than this are made one.
-const SEGMENTS: u32 = 8;
+const SEGMENTS: u32 = 4;
 /// A segment of so many rows is not small and is left alone: all of one is held in memory while it is
-/// made, and memory must not grow with the store.
-const SEGMENT_ROWS: u64 = 65_536;
+/// made, about 4 kB a row, and what an ingest takes must not grow with the store. LanceDB's own limits
+/// hold only while an index is made for the first time.
+const SEGMENT_ROWS: u64 = 32_768;
 /// Versions older than this are removed with what only they hold. A search takes far less.
 pub(crate) const KEPT: Duration = Duration::from_mins(1);
 

@@ -23,10 +23,6 @@ use crate::schema;
 
 /// Longer runs without a boundary are no words (keys, encoded data) and are not indexed; in bytes.
 const LONGEST_WORD: usize = 64;
-/// Memory of the one worker that builds a part of the index, in MiB; LanceDB's default is 2 GiB for each of
-/// many. Joining parts takes several times as much, so this, and not the size of the store, is what an
-/// ingest takes: about 16,000 chunks make a part of 64 MiB.
-const BUILDER_MB: u64 = 64;
 /// Characters of a Chinese or Japanese term that counts more where it stands as one. A guess; never
 /// seriously measured.
 const PHRASE: RangeInclusive<usize> = 3..=8;
@@ -193,9 +189,7 @@ pub(crate) fn index() -> lancedb::Result<FtsIndexBuilder> {
         .ascii_folding(true)
         .remove_stop_words(false)
         .with_position(true)
-        .max_token_length(Some(LONGEST_WORD))
-        .memory_limit_mb(BUILDER_MB)
-        .num_workers(1))
+        .max_token_length(Some(LONGEST_WORD)))
 }
 
 /// `text` with every run of characters that are paired as its pairs, parted by spaces; a run of one
