@@ -15,6 +15,9 @@ use crate::schema;
 
 /// Threads that wait for the disk. LanceDB has a pool of its own for computing.
 const WORKERS: usize = 2;
+/// Threads that read files and join parts of indexes. Tokio's 512 would each leave memory behind that
+/// only they use again.
+const BLOCKING: usize = 4;
 /// Stack of each, in bytes: query planning recurses, and its frames are large where it is built
 /// without optimisation.
 const STACK: usize = 8 << 20;
@@ -40,6 +43,7 @@ pub(crate) const OF_WRITING: Caches = Caches {
 pub(crate) fn runtime(dir: &Path) -> Result<Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
+        .max_blocking_threads(BLOCKING)
         .thread_stack_size(STACK)
         .thread_name("rag-index")
         .enable_all()

@@ -37,9 +37,9 @@ const FRAGMENT_BYTES: usize = 128 << 20;
 /// More small index segments than this are made one.
 const SEGMENTS: u32 = 4;
 /// A segment of so many rows is not small and is left alone: all of one is held in memory while it is
-/// made, about 4 kB a row, and what an ingest takes must not grow with the store. LanceDB's own limits
+/// made, about 5 kB a row, and what an ingest takes must not grow with the store. LanceDB's own limits
 /// hold only while an index is made for the first time.
-const SEGMENT_ROWS: u64 = 32_768;
+const SEGMENT_ROWS: u64 = 16_384;
 /// Versions older than this are removed with what only they hold. A search takes far less.
 pub(crate) const KEPT: Duration = Duration::from_mins(1);
 
@@ -135,8 +135,9 @@ impl Store {
         let large = (stats.num_indexed_rows as u64 / SEGMENT_ROWS) as u32;
         let small = segments.saturating_sub(large);
         let merge = small > SEGMENTS || (how != Upkeep::AfterIngest && small > 1);
-        if stats.num_unindexed_rows == 0 && !merge {
-            return Ok(());
+        let is_due = merge && how != Upkeep::AfterIngest;
+        if stats.num_unindexed_rows == 0 && !is_due {
+            return Ok(()); // a run without changes has nothing to pay for
         }
         let options = if merge {
             // The latest are the small ones.
