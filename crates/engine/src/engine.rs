@@ -224,7 +224,7 @@ impl Engine {
         let embedder = self.embedder()?;
         let old = self.kb.writer()?;
         let layout = layout_of(embedder);
-        if is_same(old.layout(), &layout) {
+        if old.layout().is_comparable(&layout) {
             return Ok(None);
         }
         let dir = self.kb.dir();
@@ -256,11 +256,11 @@ impl Engine {
         let embedder = self.embedder()?;
         let old = self.kb.reader()?;
         let layout = layout_of(embedder);
-        if is_same(old.layout(), &layout) {
+        if old.layout().is_comparable(&layout) {
             return Ok(None);
         }
         let next = Store::open_successor(&self.kb.dir())?;
-        let next = next.filter(|next| is_same(next.layout(), &layout));
+        let next = next.filter(|next| next.layout().is_comparable(&layout));
         let sizes = self.settings.sizes(embedder.max_tokens());
         let rules = rules(&*self.extractor, sizes);
         reindex::plan(&old, next.as_ref(), embedder, &rules, sizes).map(Some)
@@ -407,7 +407,7 @@ impl Engine {
             None => self.present()?,
         };
         if let Some(embedder) = &self.embedder
-            && !is_same(store.layout(), &layout_of(&**embedder))
+            && !store.layout().is_comparable(&layout_of(&**embedder))
         {
             return Err(self.mismatch(&store.layout().embedder, embedder.name()));
         }
@@ -427,14 +427,12 @@ impl Engine {
     }
 
     fn mismatch(&self, made_by: &str, offered: &str) -> Error {
-        let (kb, whose) = (
-            self.kb.name(),
-            if made_by == offered {
-                "other files of "
-            } else {
-                ""
-            },
-        );
+        let kb = self.kb.name();
+        let whose = if made_by == offered {
+            "other files of "
+        } else {
+            ""
+        };
         let fact = format!(
             "the knowledge base `{kb}` holds vectors of {whose}`{made_by}`, not of `{offered}`"
         );
@@ -466,11 +464,6 @@ fn layout_of(embedder: &dyn Embedder) -> Layout {
         fingerprint: embedder.fingerprint().to_owned(),
         embedder: embedder.name().to_owned(),
     }
-}
-
-/// Whether vectors of both can be compared; what people call the embedders does not matter.
-fn is_same(one: &Layout, other: &Layout) -> bool {
-    (&one.fingerprint, one.dimensions) == (&other.fingerprint, other.dimensions)
 }
 
 /// The error of a verb that was stopped.

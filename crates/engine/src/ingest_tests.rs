@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use rag_core::{Code, Plan, Status, Step};
 
-use crate::testing::{engine, files, finds, ingest, statuses};
+use crate::testing::{engine, files, finds, ingest, sections, statuses};
 use crate::{Again, IgnoreFiles, Selection, Settings};
 
 #[test]
@@ -89,19 +89,10 @@ fn a_stopped_run_keeps_what_was_done() {
 
 // -- what is embedded ---------------------------------------------------------------------------------
 
-/// A text of so many sections, each long enough for a chunk of its own.
-fn sections(count: usize) -> String {
-    let section = |n: usize| {
-        let words: Vec<String> = (0..40).map(|word| format!("w{n}x{word}")).collect();
-        format!("# Part {n}\n\n{}\n\n", words.join(" "))
-    };
-    (0..count).map(section).collect()
-}
-
 #[test]
 fn a_copy_embeds_nothing_and_an_edit_only_the_chunk_it_touches() {
     let (home, docs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let text = sections(10);
+    let text = sections(10, 40);
     files(docs.path(), &[("a.md", &text)]);
     let (engine, embedder) = engine(home.path(), "");
     let first = ingest(&engine, docs.path());
@@ -146,7 +137,7 @@ fn everything_is_read_again_by_force_and_nothing_embedded() {
     let (home, docs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     files(
         docs.path(),
-        &[("a.md", &sections(3)), ("bad.pdf", "%PDF-1.7 no")],
+        &[("a.md", &sections(3, 40)), ("bad.pdf", "%PDF-1.7 no")],
     );
     let (engine, _) = engine(home.path(), "");
     ingest(&engine, docs.path());

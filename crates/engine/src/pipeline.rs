@@ -123,6 +123,9 @@ impl Pipeline<'_> {
     /// # Errors
     /// `Interrupted`, and what the embedder or the store report. What was written stays.
     pub(crate) fn run(&self, files: &[ToRead], progress: &mut Progress<'_, '_>) -> Result<()> {
+        if files.is_empty() && !self.stop.load(Ordering::Relaxed) {
+            return Ok(());
+        }
         let (next, room) = (AtomicUsize::new(0), Room::new(ROOM));
         std::thread::scope(|scope| {
             let (sender, readings) = sync_channel(self.readers * 2);
@@ -338,7 +341,7 @@ impl Pipeline<'_> {
     ) -> Result<()> {
         let _closing = room.closing();
         let mut unindexed = 0;
-        let mut indexed = self.store.counts()?.chunks;
+        let mut indexed = self.store.chunk_count()?;
         for embedded in embedded {
             self.store.commit(embedded.batch)?;
             room.give(embedded.text_bytes);

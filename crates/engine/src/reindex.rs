@@ -62,7 +62,7 @@ pub(crate) fn must_have_room(
     begun: Option<&Store>,
     layout: &Layout,
 ) -> Result<()> {
-    let chunks = old.counts()?.chunks;
+    let chunks = old.chunk_count()?;
     let vectors = |layout: &Layout| chunks * layout.dimensions as u64 * 4;
     let texts = old.table_bytes().saturating_sub(vectors(old.layout()));
     let begun = begun.map_or(0, Store::table_bytes);

@@ -7,7 +7,7 @@ use rag_text::Reader;
 use tempfile::TempDir;
 
 use super::*;
-use crate::testing::{HashEmbedder, engine, engine_with, files, finds, ingest, statuses};
+use crate::testing::{HashEmbedder, engine, engine_with, files, finds, ingest, sections, statuses};
 use crate::{Engine, KnowledgeBase, Selection, Settings};
 
 /// A home and a folder of documents.
@@ -52,19 +52,10 @@ fn known(home: &Path) -> Vec<SourceState> {
     states
 }
 
-/// A text of so many sections, each long enough for a chunk of its own.
-fn sections(count: usize) -> String {
-    let section = |n: usize| {
-        let words: Vec<String> = (0..12).map(|word| format!("w{n}x{word}")).collect();
-        format!("# Part {n}\n\n{}\n\n", words.join(" "))
-    };
-    (0..count).map(section).collect()
-}
-
 #[test]
 fn every_chunk_is_made_anew_and_the_sources_stay_what_they_are() {
     let (home, docs) = places();
-    let long = sections(5);
+    let long = sections(5, 12);
     files(
         docs.path(),
         &[
@@ -141,7 +132,7 @@ fn the_old_vectors_are_searched_and_nobody_else_writes_while_it_runs() {
     let (home, docs) = places();
     files(
         docs.path(),
-        &[("a.md", "Built in Bergen.\n"), ("b.md", &sections(600))],
+        &[("a.md", "Built in Bergen.\n"), ("b.md", &sections(600, 12))],
     );
     let (old, _) = engine(home.path(), "");
     ingest(&old, docs.path());
@@ -210,7 +201,7 @@ fn one_by_one(home: &Path, embedder: HashEmbedder) -> (Engine, Arc<HashEmbedder>
 
 /// A knowledge base of several batches, whose reindex fails after so many texts.
 fn cut_short(home: &Path, docs: &Path, after: usize) -> (Engine, usize) {
-    let (one, other) = (sections(300), sections(600).replace('w', "v"));
+    let (one, other) = (sections(300, 12), sections(600, 12).replace('w', "v"));
     files(
         docs,
         &[("a.md", &one), ("b.md", &other), ("c.md", "Petrel.\n")],
@@ -262,7 +253,7 @@ fn what_changed_between_two_parts_of_a_run_is_in_the_result() {
     files(
         docs.path(),
         &[
-            ("a.md", &sections(300).replace("w5x7", "edit")),
+            ("a.md", &sections(300, 12).replace("w5x7", "edit")),
             ("d.md", "Fulmar.\n"),
         ],
     );
@@ -453,8 +444,8 @@ fn one_that_was_carried_over_is_not_paid_twice_and_still_named() {
     files(
         docs.path(),
         &[
-            ("a.md", &sections(300)),
-            ("b.md", &sections(600).replace('w', "v")),
+            ("a.md", &sections(300, 12)),
+            ("b.md", &sections(600, 12).replace('w', "v")),
         ],
     );
     let (old, _) = engine(home.path(), "");

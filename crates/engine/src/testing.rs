@@ -93,6 +93,15 @@ impl Embedder for HashEmbedder {
     }
 }
 
+/// A text of so many sections of so many words: with 12 and more, each fills a chunk of its own.
+pub(crate) fn sections(count: usize, words: usize) -> String {
+    let section = |n: usize| {
+        let words: Vec<String> = (0..words).map(|word| format!("w{n}x{word}")).collect();
+        format!("# Part {n}\n\n{}\n\n", words.join(" "))
+    };
+    (0..count).map(section).collect()
+}
+
 fn vector(text: &str) -> Vec<f32> {
     let mut vector = vec![1e-3; DIMENSIONS];
     for term in rag_text::terms(text) {

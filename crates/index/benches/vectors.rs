@@ -6,12 +6,14 @@
 #[path = "../../engine/benches/scale/corpus.rs"]
 #[allow(dead_code, reason = "texts are for the other bench")]
 mod corpus;
+#[path = "../../engine/benches/scale/measure.rs"]
+mod measure;
 
 use std::collections::HashSet;
 use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use arrow::array::{Array, AsArray, FixedSizeListArray, Float32Array, RecordBatch, UInt64Array};
 use arrow::datatypes::{DataType, Field, Float32Type, Schema, UInt64Type};
@@ -25,6 +27,7 @@ use lancedb::query::{ExecutableQuery, QueryBase, Select};
 use lancedb::{DistanceType, Table};
 
 use corpus::Corpus;
+use measure::processor;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -274,20 +277,4 @@ fn bytes_below(dir: &Path) -> u64 {
         Err(_) => 0,
     });
     sizes.sum()
-}
-
-/// What this process has used of the processor, in steps of 10 ms (proc(5)); nothing elsewhere.
-fn processor() -> Duration {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields = stat
-        .rsplit(')')
-        .next()
-        .unwrap_or_default()
-        .split_whitespace();
-    let ticks: u64 = fields
-        .skip(11)
-        .take(2)
-        .filter_map(|ticks| ticks.parse::<u64>().ok())
-        .sum();
-    Duration::from_millis(ticks * 10)
 }

@@ -1,4 +1,4 @@
-//! What goes into a store and what comes out of it: plain values, no behaviour.
+//! What goes into a store and what comes out of it: plain values.
 
 use std::sync::Arc;
 
@@ -13,6 +13,14 @@ pub struct Layout {
     pub fingerprint: String,
     /// The embedder's name, for people.
     pub embedder: String,
+}
+
+impl Layout {
+    /// Whether vectors of both can be compared; what people call the embedders does not matter.
+    #[must_use]
+    pub fn is_comparable(&self, other: &Self) -> bool {
+        (&self.fingerprint, self.dimensions) == (&other.fingerprint, other.dimensions)
+    }
 }
 
 /// A change that happens wholly or not at all.

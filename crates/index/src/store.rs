@@ -138,19 +138,20 @@ impl Store {
         bytes_below(&self.folder())
     }
 
+    /// How many chunks there are: of [`Store::counts`] what needs no look at the files.
+    pub fn chunk_count(&self) -> rag_core::Result<u64> {
+        Ok(self.count(&self.table, schema::CHUNK)?)
+    }
+
     /// How much there is.
     pub fn counts(&self) -> rag_core::Result<Counts> {
         let table = self.wait("read", self.table.query_snapshot())?;
-        let count = |kind: &str| {
-            let filter = format!("{} = '{kind}'", schema::KIND);
-            self.wait("count", table.count_rows(Some(filter)))
-        };
         let stats = self.wait("measure", table.stats())?;
         let words = self.wait("measure", table.index_stats(WORDS_INDEX))?;
         let versions = self.wait("measure", table.list_versions())?;
         Ok(Counts {
-            sources: count(schema::SOURCE)? as u64,
-            chunks: count(schema::CHUNK)? as u64,
+            sources: self.count(&table, schema::SOURCE)?,
+            chunks: self.count(&table, schema::CHUNK)?,
             bytes: bytes_below(&self.dir),
             versions: versions.len() as u64,
             fragments: stats.fragment_stats.num_fragments as u64,
@@ -293,6 +294,12 @@ impl Store {
 
 /// What the other parts of a store need.
 impl Store {
+    /// How many rows of `table` are of this kind.
+    pub(crate) fn count(&self, table: &Table, kind: &str) -> Result<u64> {
+        let filter = format!("{} = '{kind}'", schema::KIND);
+        Ok(self.wait("count", table.count_rows(Some(filter)))? as u64)
+    }
+
     /// The rows of `table` that `filter` lets through, in no particular order.
     pub(crate) fn read(
         &self,
@@ -371,8 +378,7 @@ fn found(dir: &Path, role: Role) -> Result<Option<(Meta, Option<Readers>)>> {
 }
 
 fn same(dir: &Path, role: Role, found: Meta, offered: &Layout) -> Result<Meta> {
-    let layout = &found.layout;
-    if layout.fingerprint == offered.fingerprint && layout.dimensions == offered.dimensions {
+    if found.layout.is_comparable(offered) {
         return Ok(found);
     }
     let (made_by, offered) = (found.layout.embedder, offered.embedder.clone());

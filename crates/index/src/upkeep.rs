@@ -162,8 +162,7 @@ impl Store {
         if self.vector_index_exists()? {
             return self.extend_index(VECTOR_INDEX, how);
         }
-        let chunks = format!("{} = '{}'", schema::KIND, schema::CHUNK);
-        let chunks = self.wait("count", self.table.count_rows(Some(chunks)))?;
+        let chunks = self.count(&self.table, schema::CHUNK)? as usize;
         // The index packs eight numbers into a byte; other lengths stay exact at any size.
         if chunks <= self.exact_up_to || !self.layout().dimensions.is_multiple_of(8) {
             return Ok(());

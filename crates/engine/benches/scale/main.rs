@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, reason = "printing is what this program is for")]
 
 mod corpus;
+mod measure;
 mod ports;
 
 use std::collections::HashSet;
@@ -16,6 +17,7 @@ use rag_engine::{Engine, KnowledgeBase};
 use rag_index::{Batch, Layout, SourceRows, Store, StoredChunk, Upkeep};
 
 use corpus::{Asked, Corpus, DIMENSIONS};
+use measure::processor;
 use ports::{Asker, NoFiles};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -320,22 +322,6 @@ fn dot(one: &[f32], other: &[f32]) -> f32 {
 }
 
 // -- measuring --------------------------------------------------------------------------------------
-
-/// What this process has used of the processor, in steps of 10 ms (proc(5)); nothing elsewhere.
-fn processor() -> Duration {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields = stat
-        .rsplit(')')
-        .next()
-        .unwrap_or_default()
-        .split_whitespace();
-    let ticks: u64 = fields
-        .skip(11)
-        .take(2)
-        .filter_map(|ticks| ticks.parse::<u64>().ok())
-        .sum();
-    Duration::from_millis(ticks * 10)
-}
 
 /// The most memory that this process has held, in bytes (proc(5)); 0 elsewhere.
 fn peak_memory() -> u64 {
