@@ -26,7 +26,7 @@ const KEPT: &[(&str, &[&str])] = &[
     ("tokenizers", &["model"]),
     ("ureq", &["model"]),
     ("hf-hub", &["model"]),
-    ("lancedb", &["index"]),
+    ("lance*", &["index"]),
     ("arrow*", &["index"]),
     ("tokio", &["index"]),
     ("pdf*", &["text"]),

@@ -44,7 +44,7 @@ pub(crate) fn search(
     let scope = if query.filter == Filter::default() {
         Scope::All
     } else {
-        filter::scope(&query.filter, &store.sources()?)?
+        filter::scope(&query.filter, &store.known_sources()?)?
     };
     let by_words = || store.rank_words(&scope, &query.text, depth);
     let mut by_vector = |embedder: &dyn Embedder| {

@@ -7,13 +7,9 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use lancedb::query::Select;
-
 use crate::store::{among, each};
+use crate::view::IN_FRAGMENT;
 use crate::{Place, Ranked, Read, Store, decode, schema};
-
-/// Bits of a row's address that say where in its fragment it lies.
-const IN_FRAGMENT: u32 = 32;
 
 impl Store {
     /// The chunks at these places and those up to `reach` beside them in their sources, by place; what
@@ -29,9 +25,18 @@ impl Store {
         let columns = [&schema::FOUND_COLUMNS[..], &[schema::KIND, schema::CHUNKS]].concat();
         let rows = ranked.iter().flat_map(|ranked| beside(ranked.row, reach));
         let rows: BTreeSet<u64> = rows.collect();
-        let looked = self.table.take_row_ids(rows.into_iter().collect());
-        let looked = self.run(&looked.select(Select::columns(&columns)))?;
-        let mut read = by_place(each(&looked, decode::read)?);
+        let looked = self.viewed(|view| {
+            let (rows, columns) = (&rows, &columns);
+            async move {
+                let rows: Vec<u64> = rows
+                    .iter()
+                    .copied()
+                    .filter(|row| view.may_hold(*row))
+                    .collect();
+                view.read(&rows, columns).await
+            }
+        })?;
+        let mut read = by_place(decode::read(&looked)?);
         let missing: Vec<String> = missing(ranked, reach, &read)
             .iter()
             .map(|(key, ordinal)| format!("{key}:{ordinal}"))

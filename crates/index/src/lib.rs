@@ -13,6 +13,7 @@
 //! | `succession` | a store that is made beside another one and takes its place |
 //! | `search` | by vector and by word |
 //! | `around` | reading what was found, and what stands beside it |
+//! | `view` | what searches keep of one version of the table, and ask without a plan |
 //! | `upkeep` | indexes, compaction, old versions |
 //! | `words` | how text becomes words |
 //! | `schema`, `encode`, `decode` | the one table, and the way there and back |
@@ -55,6 +56,7 @@ mod succession;
 mod around;
 mod search;
 mod upkeep;
+mod view;
 mod words;
 
 mod decode;

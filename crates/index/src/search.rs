@@ -1,12 +1,14 @@
 //! Finding chunks: by vector, by word, and those beside a chunk that was found.
 
 use lancedb::expr::{DfExpr, col, lit};
+use lancedb::index::scalar::FullTextSearchQuery;
 use lancedb::query::{QueryBase, Select, VectorQuery};
 use lancedb::{DistanceType, Table};
 use rag_core::{Chunk, SourceKey};
 
 use crate::error::{IndexError, Result};
 use crate::store::{among, each, is};
+use crate::view::{Look, View};
 use crate::{Found, Ranked, Scope, Store, decode, schema, words};
 
 /// With a vector index: so many times `limit` candidates are compared again with their full vectors,
@@ -46,7 +48,11 @@ impl Store {
         if limit == 0 || scope.is_empty() {
             return Ok(Vec::new());
         }
-        Ok(self.nearest(scope, vector, limit)?)
+        let ranked = match self.nearest_in_view(scope, vector, limit)? {
+            Some(ranked) => ranked,
+            None => self.nearest_by_plan(scope, vector, limit)?,
+        };
+        Ok(best_first(ranked))
     }
 
     /// The chunks that hold most of the words of `query`, best first; scores are BM25, a Chinese term
@@ -73,15 +79,10 @@ impl Store {
         let Some(words) = words::query(query).filter(|_| limit > 0 && !scope.is_empty()) else {
             return Ok(Vec::new());
         };
-        let mut query = self.table.query().full_text_search(words);
-        if let Some(sources) = within(scope) {
-            query = query.only_if_expr(sources);
-        }
-        let columns = Select::columns(&[schema::ID, schema::SCORE]);
-        let query = query.select(columns).with_row_id().limit(limit);
-        let ranked = each(&self.run(&query)?, |rows| {
-            decode::ranked(rows, schema::SCORE, |bm25| bm25)
-        })?;
+        let ranked = match self.words_in_view(scope, &words, limit)? {
+            Some(ranked) => ranked,
+            None => self.words_by_plan(scope, words, limit)?,
+        };
         Ok(best_first(ranked))
     }
 
@@ -98,21 +99,6 @@ impl Store {
         Ok(chunks)
     }
 
-    fn nearest(&self, scope: &Scope, vector: &[f32], limit: usize) -> Result<Vec<Ranked>> {
-        // Heads have no vector, and what has none is not found.
-        let mut query = self.wait("search", async { near(&self.table, vector) })?;
-        if let Some(sources) = within(scope) {
-            query = query.only_if_expr(sources);
-        }
-        let columns = Select::columns(&[schema::ID, schema::DISTANCE]);
-        let query = query.select(columns).with_row_id().limit(limit);
-        // Cosine distance is 0 to 2; nothing is clamped, so opposites score -1.
-        let ranked = each(&self.run(&query)?, |rows| {
-            decode::ranked(rows, schema::DISTANCE, |distance| 1.0 - distance)
-        })?;
-        Ok(best_first(ranked))
-    }
-
     fn found(&self, ranked: Vec<Ranked>) -> rag_core::Result<Vec<Found>> {
         let mut read = self.chunks_at(&ranked.iter().collect::<Vec<_>>(), 0)?;
         let found = ranked.into_iter().filter_map(|ranked| {
@@ -126,6 +112,93 @@ impl Store {
         });
         Ok(found.collect())
     }
+}
+
+/// Both ways of either search: the quick one for rows that an index covers, and LanceDB's own for all.
+impl Store {
+    pub(crate) fn words_in_view(
+        &self,
+        scope: &Scope,
+        words: &FullTextSearchQuery,
+        limit: usize,
+    ) -> Result<Option<Vec<Ranked>>> {
+        self.viewed(|view| async move {
+            let allowed = view.allowed(scope).await?;
+            let found = view.words(words, limit, allowed.as_ref()).await?;
+            placed(&view, found).await
+        })
+    }
+
+    pub(crate) fn words_by_plan(
+        &self,
+        scope: &Scope,
+        words: FullTextSearchQuery,
+        limit: usize,
+    ) -> Result<Vec<Ranked>> {
+        let mut query = self.table.query().full_text_search(words);
+        if let Some(sources) = within(scope) {
+            query = query.only_if_expr(sources);
+        }
+        let columns = Select::columns(&[schema::ID, schema::SCORE]);
+        let query = query.select(columns).with_row_id().limit(limit);
+        each(&self.run(&query)?, |rows| {
+            decode::ranked(rows, schema::SCORE, |bm25| bm25)
+        })
+    }
+
+    pub(crate) fn nearest_in_view(
+        &self,
+        scope: &Scope,
+        vector: &[f32],
+        limit: usize,
+    ) -> Result<Option<Vec<Ranked>>> {
+        let look = Look {
+            limit,
+            compared: limit.saturating_mul(REFINE as usize),
+            probes: PROBES,
+        };
+        self.viewed(|view| async move {
+            let allowed = view.allowed(scope).await?;
+            let found = view.nearest(vector, look, allowed.as_ref()).await?;
+            placed(&view, found).await
+        })
+    }
+
+    pub(crate) fn nearest_by_plan(
+        &self,
+        scope: &Scope,
+        vector: &[f32],
+        limit: usize,
+    ) -> Result<Vec<Ranked>> {
+        // Heads have no vector, and what has none is not found.
+        let mut query = self.wait("search", async { near(&self.table, vector) })?;
+        if let Some(sources) = within(scope) {
+            query = query.only_if_expr(sources);
+        }
+        let columns = Select::columns(&[schema::ID, schema::DISTANCE]);
+        let query = query.select(columns).with_row_id().limit(limit);
+        // Cosine distance is 0 to 2; nothing is clamped, so opposites score -1.
+        each(&self.run(&query)?, |rows| {
+            decode::ranked(rows, schema::DISTANCE, |distance| 1.0 - distance)
+        })
+    }
+}
+
+/// What a view found, with its places; a row without one is no chunk.
+async fn placed(
+    view: &View,
+    found: Option<Vec<(u64, f32)>>,
+) -> lancedb::Result<Option<Vec<Ranked>>> {
+    let Some(found) = found else {
+        return Ok(None);
+    };
+    let places = view.places(&found).await?;
+    let found = found.into_iter().zip(places);
+    let ranked = found.filter_map(|((row, score), place)| {
+        let place = place?;
+        Some(Ranked { place, score, row })
+    });
+    Ok(Some(ranked.collect()))
 }
 
 /// The rows of the sources of `scope`; none where that is all.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arrow::record_batch::RecordBatch;
@@ -22,6 +22,7 @@ use crate::place::{
     Caches, OF_SEARCHES, OF_WRITING, absolute, another_folder, at, bytes_below, connect, folders,
     make_private, open_table, runtime, sweep,
 };
+use crate::view::View;
 use crate::{Counts, Layout, SourceRows, decode, meta, schema, upkeep, words};
 
 /// Name of the full-text index.
@@ -41,6 +42,8 @@ pub struct Store {
     pub(crate) exact_up_to: usize,
     /// Versions that are older may go.
     pub(crate) kept: Duration,
+    /// The latest version that was searched. Before the runtime, whose threads it may still use.
+    view: Mutex<Option<Arc<View>>>,
     runtime: Runtime,
     /// Chunks that did not lie where they were expected.
     #[cfg(test)]
@@ -99,6 +102,18 @@ impl Store {
             (&a.root, &a.path).cmp(&(&b.root, &b.path))
         });
         Ok(states)
+    }
+
+    /// As [`Store::sources`], read once for as long as nothing changes: for searches, each of which may
+    /// have a filter.
+    pub fn known_sources(&self) -> rag_core::Result<Arc<[SourceState]>> {
+        let view = self.view()?;
+        if let Some(known) = view.sources.get() {
+            return Ok(known.clone());
+        }
+        // Not older than the view; what is newer is looked at again with the next one.
+        let known: Arc<[SourceState]> = self.sources()?.into();
+        Ok(view.sources.get_or_init(|| known).clone())
     }
 
     /// All rows of these sources with their vectors, in the order asked for; a source that is not
@@ -270,6 +285,7 @@ impl Store {
             table,
             exact_up_to: upkeep::EXACT_UP_TO,
             kept: upkeep::KEPT,
+            view: Mutex::default(),
             runtime,
             #[cfg(test)]
             searched_for: std::sync::atomic::AtomicUsize::default(),
@@ -329,6 +345,38 @@ impl Store {
             Err(_) if self.writer.is_none() => once(),
             outcome => outcome,
         }
+    }
+
+    /// What `look` makes of the present version of the table.
+    pub(crate) fn viewed<T, L>(&self, look: impl Fn(Arc<View>) -> L) -> Result<T>
+    where
+        L: Future<Output = lancedb::Result<T>>,
+    {
+        let once = || self.wait("search", look(self.view()?));
+        match once() {
+            // As in `run`.
+            Err(_) if self.writer.is_none() => once(),
+            outcome => outcome,
+        }
+    }
+
+    /// The present version of the table; others wait while it is opened, for they want the same.
+    fn view(&self) -> Result<Arc<View>> {
+        let mut kept = self.view.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(table) = self.table.dataset() else {
+            let message = "the table is not in a folder".to_owned();
+            let source = lancedb::Error::NotSupported { message };
+            return Err(at("search", &self.dir)(source));
+        };
+        let dataset = self.wait("search", table.get())?;
+        if let Some(view) = &*kept
+            && view.version() == dataset.version().version
+        {
+            return Ok(view.clone());
+        }
+        let view = Arc::new(View::of(dataset, kept.as_deref()));
+        *kept = Some(view.clone());
+        Ok(view)
     }
 
     /// Waits for LanceDB; `doing` is for the message where it fails.

@@ -21,7 +21,7 @@ use crate::{Store, schema};
 /// above, a vector index is made. With it a search takes as long as that over 10,000 vectors one by one.
 pub(crate) const EXACT_UP_TO: usize = 20_000;
 /// Name of the vector index.
-const VECTOR_INDEX: &str = "vector";
+pub(crate) const VECTOR_INDEX: &str = "vector";
 /// Bits kept of each number of a vector in that index. The full vectors have the last word.
 const BITS: u32 = 5;
 /// More small fragments than this are joined.

@@ -52,23 +52,20 @@ pub(crate) fn query(text: &str) -> Option<FullTextSearchQuery> {
         return None;
     }
     let column = || Some(schema::WORDS.to_owned());
-    let phrases: Vec<FtsQuery> = phrases(&terms)
-        .into_iter()
-        .map(|phrase| {
-            let pairs = paired(&phrase);
-            PhraseQuery::new(pairs).with_column(column()).into()
-        })
-        .collect();
+    let phrases = phrases(&terms).into_iter().map(|phrase| {
+        let pairs = paired(&phrase);
+        FtsQuery::from(PhraseQuery::new(pairs).with_column(column()))
+    });
     let telling = telling(&terms);
-    let (all, within) = (paired(&telling), paired_within_words(&telling));
-    let any_of = |words: String| -> FtsQuery {
-        let words = MatchQuery::new(words).with_column(column());
-        words.with_operator(Operator::Or).into()
-    };
-    let mut parts = phrases;
-    let across = within.split_whitespace().ne(all.split_whitespace());
-    parts.extend(across.then(|| any_of(within)));
-    parts.push(any_of(all));
+    let (mut words, within) = (paired(&telling), paired_within_words(&telling));
+    if within.split_whitespace().ne(words.split_whitespace()) {
+        // What stands twice in a query counts twice.
+        words.push(' ');
+        words.push_str(&within);
+    }
+    let words = MatchQuery::new(words).with_column(column());
+    let words = words.with_operator(Operator::Or).into();
+    let parts: Vec<FtsQuery> = phrases.chain([words]).collect();
     let query = match <[FtsQuery; 1]>::try_from(parts) {
         Ok([words]) => words,
         Err(parts) => BooleanQuery::new(parts.into_iter().map(|part| (Occur::Should, part))).into(),

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use rag_core::Code;
 
 use super::{best, key, put, source, store, vector};
-use crate::{Batch, Place, Ranked, Scope, Store, Upkeep};
+use crate::{Batch, Place, Ranked, Scope, SourceRows, Store, Upkeep};
 
 /// A store with these sources, looked at before and after its words are indexed.
 fn before_and_after_indexing(sources: &[(&str, &str)], look: impl Fn(&Store)) {
@@ -336,4 +336,82 @@ fn what_was_committed_is_found_though_nobody_did_upkeep_before_the_process_ended
     assert_eq!(best(&reader, "检索").unwrap(), "b");
     let found = reader.search_vector(&vector(2000), 1).unwrap();
     assert_eq!(found[0].source.key, key("b"));
+}
+
+#[test]
+fn what_is_asked_without_a_plan_is_what_lancedb_finds_with_one() {
+    let (_home, mut store) = store();
+    store.exact_up_to = 10;
+    let words = ["red", "green", "blue", "数据库", "向量", "检索"];
+    let sources = (0..60).map(|number| {
+        let text = |place: usize| {
+            let picked = (0..4).map(|at| words[(number * 7 + place * 3 + at * at) % words.len()]);
+            picked.collect::<Vec<_>>().join(" ")
+        };
+        let texts = [text(0), text(1), text(2)];
+        source(
+            &format!("s{number}"),
+            number,
+            &texts.each_ref().map(String::as_str),
+        )
+    });
+    let sources: Vec<SourceRows> = sources.collect();
+    store.commit(put(sources[..30].to_vec())).unwrap();
+    store.maintain(Upkeep::AfterIngest).unwrap();
+    store.commit(put(sources[30..].to_vec())).unwrap();
+    store.maintain(Upkeep::AfterIngest).unwrap();
+    let gone = Batch {
+        drop: vec![key("s3"), key("s40")],
+        ..Batch::default()
+    };
+    store.commit(gone).unwrap();
+
+    let few = Scope::Only(vec![key("s3"), key("s5"), key("s41")]);
+    let most = Scope::AllBut(vec![key("s1"), key("s2")]);
+    let scores = |ranked: &[Ranked]| {
+        let of = |ranked: &Ranked| (ranked.score * 1e4).round() as i64;
+        let mut scores: Vec<i64> = ranked.iter().map(of).collect();
+        scores.sort_unstable();
+        scores
+    };
+    for scope in [Scope::All, few, most] {
+        for query in ["red 数据库", "blue green", "「向量检索」 red", "nowhere"] {
+            let asked = crate::words::query(query).unwrap();
+            let found = store.words_in_view(&scope, &asked, 20).unwrap();
+            let planned = store.words_by_plan(&scope, asked, 20).unwrap();
+            assert_eq!(
+                scores(&found.unwrap()),
+                scores(&planned),
+                "{query} {scope:?}"
+            );
+        }
+        for seed in [1, 5002, 40_001] {
+            let asked = vector(seed);
+            let found = store.nearest_in_view(&scope, &asked, 20).unwrap();
+            let planned = store.nearest_by_plan(&scope, &asked, 20).unwrap();
+            assert_eq!(
+                scores(&found.unwrap()),
+                scores(&planned),
+                "{seed} {scope:?}"
+            );
+        }
+    }
+
+    // A row that no index covers yet: only a plan finds all.
+    store.commit(put([source("new", 99, &["red"])])).unwrap();
+    let asked = crate::words::query("red").unwrap();
+    assert!(
+        store
+            .words_in_view(&Scope::All, &asked, 20)
+            .unwrap()
+            .is_none()
+    );
+    assert!(
+        store
+            .nearest_in_view(&Scope::All, &vector(99_000), 20)
+            .unwrap()
+            .is_none()
+    );
+    let found = store.rank_words(&Scope::All, "red", 300).unwrap();
+    assert!(found.iter().any(|found| found.place.0 == key("new")));
 }
