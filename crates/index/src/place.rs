@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use lancedb::table::ReadParams;
 use lancedb::{Connection, ObjectStoreRegistry, Session, Table};
 use tokio::runtime::Runtime;
 
@@ -21,22 +22,31 @@ const BLOCKING: usize = 4;
 /// Stack of each, in bytes: query planning recurses, and its frames are large where it is built
 /// without optimisation.
 const STACK: usize = 8 << 20;
-/// What LanceDB may keep in memory, in bytes; its defaults are 6 GiB of indexes and 1 GiB of metadata.
+/// What LanceDB may hold in memory, in bytes.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Caches {
+pub(crate) struct Memory {
+    /// Parts of indexes that were read; its default is 6 GiB.
     indexes: usize,
+    /// What is known of files; its default is 1 GiB.
     metadata: usize,
+    /// Rows that are decoded at once where a table is read from end to end; none for its default, 8,192
+    /// rows. For text it takes eight times as much as is stored (FSST), for each batch.
+    batch: Option<u64>,
 }
 
 /// For searches, which come back to the same parts of an index.
-pub(crate) const OF_SEARCHES: Caches = Caches {
+pub(crate) const OF_SEARCHES: Memory = Memory {
     indexes: 256 << 20,
     metadata: 64 << 20,
+    batch: None,
 };
 /// For writing, which reads a part of an index once and never again: the next upkeep makes another.
-pub(crate) const OF_WRITING: Caches = Caches {
+/// Batches are small because several are under way at once: about 80 rows of vectors or of words, the
+/// first of a fragment, whose size is guessed, 1,800 rows of words.
+pub(crate) const OF_WRITING: Memory = Memory {
     indexes: 16 << 20,
     metadata: 16 << 20,
+    batch: Some(128 << 10),
 };
 
 /// What runs the work that [`crate::Store`] waits for.
@@ -56,14 +66,14 @@ pub(crate) fn runtime(dir: &Path) -> Result<Runtime> {
 }
 
 /// Opens a folder of tables.
-pub(crate) async fn connect(folder: &Path, caches: Caches) -> lancedb::Result<Connection> {
+pub(crate) async fn connect(folder: &Path, memory: Memory) -> lancedb::Result<Connection> {
     let path = folder
         .to_str()
         .ok_or_else(|| lancedb::Error::InvalidInput {
             message: "the path is not valid Unicode".to_owned(),
         })?;
     let stores = Arc::new(ObjectStoreRegistry::default());
-    let session = Session::new(caches.indexes, caches.metadata, stores);
+    let session = Session::new(memory.indexes, memory.metadata, stores);
     lancedb::connect(path)
         .session(Arc::new(session))
         // Every search looks for commits of other processes first: one look into a folder.
@@ -73,8 +83,17 @@ pub(crate) async fn connect(folder: &Path, caches: Caches) -> lancedb::Result<Co
 }
 
 /// Opens the table; none where it was not made yet.
-pub(crate) async fn open_table(connection: &Connection) -> lancedb::Result<Option<Table>> {
-    match connection.open_table(schema::TABLE).execute().await {
+pub(crate) async fn open_table(
+    connection: &Connection,
+    memory: Memory,
+) -> lancedb::Result<Option<Table>> {
+    let mut reading = ReadParams::default();
+    if memory.batch.is_some() {
+        let files = reading.file_reader_options.get_or_insert_default();
+        files.batch_size_bytes = memory.batch;
+    }
+    let opening = connection.open_table(schema::TABLE);
+    match opening.lance_read_params(reading).execute().await {
         Ok(table) => Ok(Some(table)),
         Err(lancedb::Error::TableNotFound { .. }) => Ok(None),
         Err(error) => Err(error),

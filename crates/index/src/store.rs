@@ -19,7 +19,7 @@ use crate::error::{IndexError, Result};
 use crate::lock::{Readers, WriterLock};
 use crate::meta::{FIRST_FOLDER, Meta, Role};
 use crate::place::{
-    Caches, OF_SEARCHES, OF_WRITING, absolute, another_folder, at, bytes_below, connect, folders,
+    Memory, OF_SEARCHES, OF_WRITING, absolute, another_folder, at, bytes_below, connect, folders,
     make_private, open_table, runtime, sweep,
 };
 use crate::view::View;
@@ -204,8 +204,8 @@ impl Store {
         let runtime = runtime(&dir)?;
         let connection = runtime.block_on(connect(&dir.join(&folder), OF_WRITING));
         let connection = connection.map_err(at("open", &dir))?;
-        let there = runtime.block_on(open_table(&connection));
-        let (table, meta) = match (there.map_err(at("open", &dir))?, found) {
+        let open = || runtime.block_on(open_table(&connection, OF_WRITING));
+        let (table, meta) = match (open().map_err(at("open", &dir))?, found) {
             (Some(table), Some(found)) => (table, same(&dir, role, found, layout)?),
             (Some(_), None) => {
                 return Err(IndexError::LostMeta {
@@ -221,10 +221,13 @@ impl Store {
                 meta::write(&dir, role, &meta)?;
                 let made =
                     connection.create_empty_table(schema::TABLE, schema::schema(layout.dimensions));
-                let table = runtime
+                runtime
                     .block_on(made.execute())
                     .map_err(at("create", &dir))?;
-                (table, meta)
+                // Opened, because a table as it was made knows no bounds of memory.
+                let table = open().map_err(at("open", &dir))?;
+                let missing = || IndexError::Missing { dir: dir.clone() };
+                (table.ok_or_else(missing)?, meta)
             }
         };
         let mut store = Self::with(dir, (role, meta, None), table, runtime);
@@ -243,13 +246,13 @@ impl Store {
             return Err(missing()); // before a file is made there for the lock
         }
         let lock = lock(&dir)?;
-        let caches = if lock.is_some() {
+        let memory = if lock.is_some() {
             sweep(&dir);
             OF_WRITING
         } else {
             OF_SEARCHES
         };
-        let mut store = Self::opened(&dir, Role::Present, caches)?.ok_or_else(missing)?;
+        let mut store = Self::opened(&dir, Role::Present, memory)?.ok_or_else(missing)?;
         if let Some(lock) = lock {
             store.writer = Some(Writer::new(Arc::new(lock)));
             store.make_word_index()?;
@@ -258,13 +261,14 @@ impl Store {
     }
 
     /// Opens the store of this part in `dir` for reading.
-    pub(crate) fn opened(dir: &Path, role: Role, caches: Caches) -> Result<Option<Self>> {
+    pub(crate) fn opened(dir: &Path, role: Role, memory: Memory) -> Result<Option<Self>> {
         let Some((meta, reading)) = found(dir, role)? else {
             return Ok(None);
         };
         let runtime = runtime(dir)?;
         let folder = dir.join(&meta.folder);
-        let opened = runtime.block_on(async { open_table(&connect(&folder, caches).await?).await });
+        let opened =
+            runtime.block_on(async { open_table(&connect(&folder, memory).await?, memory).await });
         let Some(table) = opened.map_err(at("open", dir))? else {
             return Ok(None);
         };

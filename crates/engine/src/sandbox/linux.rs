@@ -99,9 +99,14 @@ pub(crate) fn overran(status: ExitStatus) -> bool {
     unix::overran(status)
 }
 
-/// Memory that a worker holds, in bytes, where the system itself does not bound it. It does here.
-pub(crate) fn resident(_child: &Child) -> Option<u64> {
-    None
+/// Memory that a worker holds, in bytes (`VmRSS` of proc(5)).
+pub(crate) fn resident(child: &Child) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kibibytes << 10)
 }
 
 /// Reading and starting programs everywhere, changing files nowhere, no TCP, no signals to others.

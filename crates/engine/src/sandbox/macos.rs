@@ -67,7 +67,7 @@ pub(crate) fn overran(status: ExitStatus) -> bool {
     unix::overran(status)
 }
 
-/// Memory that a worker holds, in bytes, where the system itself does not bound it.
+/// Memory that a worker holds, in bytes.
 pub(crate) fn resident(child: &Child) -> Option<u64> {
     let output = Command::new("/bin/ps")
         .args(["-o", "rss=", "-p", &child.id().to_string()])

@@ -23,6 +23,9 @@ pub struct Limits {
     pub open_files: u64,
     /// A worker that has read a larger file is not used again: its memory goes back to the system.
     pub large_file: u64,
+    /// Nor is one that still holds more memory than this when a file has been read, in bytes. A new one
+    /// holds 40 MiB, of which 30 are the program, and an allocator keeps much of what a file once took.
+    pub kept_memory: u64,
 }
 
 impl Default for Limits {
@@ -37,6 +40,7 @@ impl Default for Limits {
             reply: 512 << 20,
             open_files: 256,
             large_file: 64 << 20,
+            kept_memory: 80 << 20,
         }
     }
 }

@@ -29,6 +29,9 @@ use crate::sandbox::{self, Confinement, Probe};
 /// Time for a worker to try what it may not do, and to ask `tesseract` who it is.
 const PROBE_TIME: Duration = Duration::from_mins(1);
 
+/// A file of fewer bytes leaves no worker so large that it is worth a look.
+const GROWS_FROM: u64 = 64 << 10;
+
 /// Reads files in worker processes, as many at once as there are callers.
 #[derive(Debug)]
 pub struct WorkerPool {
@@ -130,7 +133,7 @@ impl WorkerPool {
             Err(loss) => return Err(worker.bury(&loss, size, &self.limits)),
         };
         worker.has_served = true;
-        if size <= self.limits.large_file {
+        if self.is_fit(&worker, size) {
             self.put_back(worker);
         }
         match reply {
@@ -171,6 +174,15 @@ impl WorkerPool {
         let worker = Worker::open(child.map_err(failed)?, &self.limits, &self.options)?;
         *locked(&self.confinement) = Some(worker.confinement.clone());
         Ok(worker)
+    }
+
+    /// Whether a worker that has read a file of `size` bytes is used again.
+    fn is_fit(&self, worker: &Worker, size: u64) -> bool {
+        let has_grown = || {
+            let held = worker.resident();
+            held.is_some_and(|bytes| bytes > self.limits.kept_memory)
+        };
+        size <= self.limits.large_file && (size < GROWS_FROM || !has_grown())
     }
 
     fn put_back(&self, worker: Worker) {
@@ -345,6 +357,23 @@ mod tests {
         assert_eq!(pool.idle.lock().unwrap().len(), 1);
         pool.limits.large_file = 4;
         pool.extract(&small).unwrap();
+        assert!(pool.idle.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_worker_that_holds_much_memory_after_a_file_is_not_used_again() {
+        if !cfg!(any(target_os = "linux", target_os = "macos")) {
+            return; // nobody says there what a process holds
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("long.md");
+        std::fs::write(&path, "x".repeat(GROWS_FROM as usize)).unwrap();
+        let script = format!("while read line; do printf '%s\\n' '{}'; done", document());
+        let mut pool = pool(&script);
+        pool.extract(&path).unwrap();
+        assert_eq!(pool.idle.lock().unwrap().len(), 1);
+        pool.limits.kept_memory = 1;
+        pool.extract(&path).unwrap();
         assert!(pool.idle.lock().unwrap().is_empty());
     }
 

@@ -14,7 +14,7 @@ use crate::workers::protocol::{Opening, ReadOptions, Received, Reply, Request, r
 /// Time for a worker to begin, on a machine that has much else to do.
 const START: Duration = Duration::from_mins(1);
 
-/// How often the memory of a busy worker is looked at, where the system does not bound it.
+/// How often the memory of a busy worker is looked at. Where the system bounds it there is nothing to see.
 const GLANCE: Duration = Duration::from_secs(1);
 
 /// So much of what a worker says on stderr is kept, to tell of what it died.
@@ -112,13 +112,17 @@ impl Worker {
                 Err(RecvTimeoutError::Disconnected) => return Err(Loss::Gone),
                 Err(RecvTimeoutError::Timeout) if left.is_zero() => return Err(Loss::Late),
                 Err(RecvTimeoutError::Timeout) => {
-                    let held = sandbox::resident(&self.child);
-                    if held.is_some_and(|bytes| bytes > limits.memory) {
+                    if self.resident().is_some_and(|bytes| bytes > limits.memory) {
                         return Err(Loss::Grown);
                     }
                 }
             }
         }
+    }
+
+    /// Memory that it holds, in bytes; none where the system does not say.
+    pub(super) fn resident(&self) -> Option<u64> {
+        sandbox::resident(&self.child)
     }
 
     /// Ends the worker with all it has started, and says what its end means for a file of `size` bytes.

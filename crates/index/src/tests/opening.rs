@@ -2,10 +2,12 @@
 
 use std::fs;
 
+use arrow::record_batch::RecordBatch;
 use rag_core::Code;
 
 use super::{best, layout, put, source, store};
-use crate::{Layout, Store, meta};
+use crate::store::is;
+use crate::{Layout, Store, meta, schema};
 
 #[test]
 fn what_is_not_there_is_not_opened_for_reading_and_nothing_is_made() {
@@ -17,6 +19,26 @@ fn what_is_not_there_is_not_opened_for_reading_and_nothing_is_made() {
         assert!(error.hint.unwrap().contains("rag ingest"));
     }
     assert!(!dir.exists());
+}
+
+#[test]
+fn who_writes_reads_the_table_in_small_batches_for_the_sake_of_memory() {
+    let texts: Vec<String> = (0..2000).map(|n| format!("{n} ").repeat(200)).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let (home, store) = store();
+    store.commit(put([source("long", 1, &texts)])).unwrap();
+    let largest = |store: &Store| {
+        let chunks = is(schema::KIND, schema::CHUNK);
+        let read = store.read(&store.table, &[schema::TEXT], chunks).unwrap();
+        read.iter().map(RecordBatch::num_rows).max().unwrap()
+    };
+    let as_made = largest(&store);
+    drop(store);
+    let dir = home.path().join("kb");
+    let as_opened = largest(&Store::open_writer(&dir).unwrap());
+    let in_a_search = largest(&Store::open_reader(&dir).unwrap());
+    assert!(as_made < 500 && as_opened < 500, "{as_made}, {as_opened}");
+    assert!(in_a_search > 500, "{in_a_search}"); // a query's own bound, 1,024
 }
 
 #[test]
