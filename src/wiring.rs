@@ -156,14 +156,19 @@ fn passage_tokens(parameters: u64) -> usize {
 pub(crate) fn answering_engine(config: &Config, flag: Option<&str>) -> Result<Engine> {
     // The store first: a question to a knowledge base that is not there should not load a model.
     let engine = searching_engine(config)?;
-    let parameters = rag_model::inspect(&generator_file(config, flag)?)?.parameters;
     let settings = Settings {
-        passage_tokens: passage_tokens(parameters),
+        passage_tokens: passage_tokens_for(config, flag)?,
         ..Settings::default()
     };
     Ok(engine
         .with_settings(settings)
         .with_generator(generator(config, flag)?))
+}
+
+/// Tokens of passages that the language model of `flag` or config is shown.
+pub(crate) fn passage_tokens_for(config: &Config, flag: Option<&str>) -> Result<usize> {
+    let parameters = rag_model::inspect(&generator_file(config, flag)?)?.parameters;
+    Ok(passage_tokens(parameters))
 }
 
 /// Whether the catalogue says that the language model was trained on Chinese; true for one it does

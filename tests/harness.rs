@@ -263,6 +263,13 @@ impl Run {
         self
     }
 
+    /// stdout as one JSON value a line.
+    #[track_caller]
+    pub(crate) fn lines(&self) -> Vec<Value> {
+        let parsed = |line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}\n{self}"));
+        self.stdout.lines().map(parsed).collect()
+    }
+
     /// All of stdout as one JSON value.
     #[track_caller]
     pub(crate) fn json(&self) -> Value {

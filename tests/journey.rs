@@ -226,9 +226,11 @@ fn an_answer_has_every_field_of_the_contract() {
     let answer = run.json();
     for key in [
         "question",
+        "mode",
         "answer",
         "refused",
         "refusal",
+        "confidence",
         "sentences",
         "citations",
         "hits",

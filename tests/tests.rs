@@ -23,6 +23,9 @@ mod journey;
 /// Questions, filters, reasons and scores of a search.
 mod finding;
 
+/// Answers that are sentences of the documents, without a language model.
+mod extracting;
+
 /// Question sets: scoring, bounds, drafting; and queries of any characters.
 mod evaluating;
 

@@ -4,8 +4,8 @@ use std::io;
 
 use rag_core::fold::is_unspaced;
 use rag_core::wire::{AskResult, HitRow};
-use rag_core::{Answer, Sampling};
-use rag_engine::{AskEvent, Question};
+use rag_core::{Answer, AnswerMode, Code, Sampling};
+use rag_engine::{AskEvent, Engine, Question};
 
 use crate::args::Ask;
 use crate::config::Config;
@@ -19,10 +19,12 @@ const NEAREST: usize = 3;
 
 pub(crate) fn run(config: &Config, options: &Ask, printer: &mut Printer) -> anyhow::Result<Exit> {
     let loading = std::time::Instant::now();
-    let engine = wiring::answering_engine(config, options.model.as_deref())?;
+    let engine = engine(config, options)?;
     let load_ms = loading.elapsed().as_secs_f64() * 1000.0;
     stop_on_interrupt(engine.stop_switch())?;
-    if options.question.chars().any(is_unspaced)
+    let is_generated = !options.extractive;
+    if is_generated
+        && options.question.chars().any(is_unspaced)
         && !wiring::speaks_chinese(config, options.model.as_deref())
     {
         printer.say(
@@ -31,6 +33,11 @@ pub(crate) fn run(config: &Config, options: &Ask, printer: &mut Printer) -> anyh
     }
     let question = Question {
         text: options.question.clone(),
+        mode: if is_generated {
+            AnswerMode::Generated
+        } else {
+            AnswerMode::Extractive
+        },
         limit: usize::from(options.limit),
         filter: options.within.filter(),
         sampling: Sampling {
@@ -60,6 +67,20 @@ pub(crate) fn run(config: &Config, options: &Ask, printer: &mut Printer) -> anyh
         sources(&answer, printer)?;
     }
     Ok(if refused { Exit::Nothing } else { Exit::Done })
+}
+
+/// The engine with what the answer needs. Who has no language model is told what goes without one.
+fn engine(config: &Config, options: &Ask) -> rag_core::Result<Engine> {
+    if options.extractive {
+        return wiring::searching_engine(config);
+    }
+    wiring::answering_engine(config, options.model.as_deref()).map_err(|mut error| {
+        if error.code == Code::ModelMissing && wiring::searching_engine(config).is_ok() {
+            let hint = error.hint.take().map_or(String::new(), |hint| hint + "; ");
+            error.hint = Some(hint + "rag ask --extractive needs no language model");
+        }
+        error
+    })
 }
 
 fn refuse(answer: &Answer, printer: &mut Printer) {

@@ -8,9 +8,12 @@ use crate::{Area, Hit, Lines, Span};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
     pub question: String,
+    pub mode: AnswerMode,
     /// The answer with its `[n]` marks; empty where the question was refused.
     pub text: String,
     pub refused: Option<Refusal>,
+    /// How likely it is, going by the hits, that the documents hold the answer (0 to 1).
+    pub confidence: f32,
     /// Sentences of the answer in order, each with the numbers of the citations that support it.
     pub sentences: Vec<Sentence>,
     /// In order of appearance; `n` counts from 1 without gaps.
@@ -18,6 +21,17 @@ pub struct Answer {
     pub hits: Vec<Hit>,
     pub usage: Usage,
     pub timings: Timings,
+}
+
+/// Who writes an answer. The names are part of the wire format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AnswerMode {
+    /// A language model, from the passages; each of its sentences is held against them.
+    #[default]
+    Generated,
+    /// Nobody: the sentences of the passages that answer best, as they stand. No language model.
+    Extractive,
 }
 
 /// One sentence of an answer.

@@ -40,7 +40,7 @@ pub mod source;
 pub mod span;
 pub mod wire;
 
-pub use answer::{Answer, Citation, Refusal, RefusalReason, Sentence, Timings, Usage};
+pub use answer::{Answer, AnswerMode, Citation, Refusal, RefusalReason, Sentence, Timings, Usage};
 pub use chunk::Chunk;
 pub use document::{Area, Block, BlockKind, Document, Link, Page, Part, Warning, WarningKind};
 pub use error::{Code, Error, Result};

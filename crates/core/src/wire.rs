@@ -5,7 +5,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Answer, Citation, Code, Error, Hit, Lines, Refusal, Sentence, Span, Timings, Usage, Why,
+    Answer, AnswerMode, Citation, Code, Error, Hit, Lines, Refusal, Sentence, Span, Timings, Usage,
+    Why,
 };
 
 /// One hit of a search.
@@ -71,9 +72,11 @@ pub struct SearchResult {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AskResult {
     pub question: String,
+    pub mode: AnswerMode,
     pub answer: String,
     pub refused: bool,
     pub refusal: Option<Refusal>,
+    pub confidence: f32,
     pub sentences: Vec<Sentence>,
     pub citations: Vec<Citation>,
     pub hits: Vec<HitRow>,
@@ -85,9 +88,11 @@ impl From<Answer> for AskResult {
     fn from(answer: Answer) -> Self {
         Self {
             question: answer.question,
+            mode: answer.mode,
             answer: answer.text,
             refused: answer.refused.is_some(),
             refusal: answer.refused,
+            confidence: answer.confidence,
             sentences: answer.sentences,
             citations: answer.citations,
             hits: HitRow::rows(&answer.hits),

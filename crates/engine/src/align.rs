@@ -195,11 +195,11 @@ pub(crate) fn overlap(question: &str, text: &str) -> f32 {
     wanted.intersection(&held).count() as f32 / wanted.len() as f32
 }
 
-fn terms(text: &str) -> HashSet<String> {
+pub(crate) fn terms(text: &str) -> HashSet<String> {
     rag_text::terms(text).into_iter().collect()
 }
 
-fn is_number(term: &str) -> bool {
+pub(crate) fn is_number(term: &str) -> bool {
     term.chars().any(|c| c.is_ascii_digit())
 }
 
@@ -243,7 +243,7 @@ fn weigh(places: &[Place]) -> HashMap<String, f32> {
 }
 
 /// Sentences, and the rows of tables one by one.
-fn citable(text: &str) -> Vec<Span> {
+pub(crate) fn citable(text: &str) -> Vec<Span> {
     let mut spans = Vec::new();
     for sentence in rag_text::sentences(text) {
         let inside = sentence.slice(text);

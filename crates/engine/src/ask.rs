@@ -7,21 +7,26 @@ use std::time::Instant;
 
 use rag_core::fold::is_unspaced;
 use rag_core::{
-    Answer, Citation, Code, Embedder, Error, Extractor, Filter, Finish, Generation, Generator, Hit,
-    Mode, Query, Refusal, RefusalReason, Result, Sampling, Sentence, Span, Timings, Usage,
+    Answer, AnswerMode, Citation, Embedder, Extractor, Filter, Finish, Generation, Generator, Hit,
+    Mode, Query, RefusalReason, Result, Sampling, Sentence, Span, Timings, Usage,
 };
 use rag_index::Store;
 
-use crate::align::{Evidence, Passage, overlap};
-use crate::engine::{Settings, interrupted};
+use crate::align::{Evidence, Passage};
+use crate::cite::Citing;
+use crate::drafts::no_generator;
+use crate::engine::interrupted;
+use crate::extractive;
 use crate::prompt::{Room, compose};
+use crate::refuse::{Signs, gate, refusal, unsupported};
 use crate::retrieve::{self, Breadth, Models};
-use crate::verify::Verifier;
+use crate::settings::Settings;
 
 /// A question and how to answer it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Question {
     pub text: String,
+    pub mode: AnswerMode,
     /// Most hits to retrieve; those that fit the prompt are shown to the model.
     pub limit: usize,
     /// Which sources may answer.
@@ -45,17 +50,15 @@ pub enum AskEvent<'a> {
 /// Set after a sentence that no passage supports.
 const UNSUPPORTED_MARK: &str = "[?]";
 
-/// A question is refused without asking the model if the best hit holds less than this share of its
-/// terms and lies further from it than `NEAR`.
-const SPOKEN_OF: f32 = 0.34;
-/// Cosine similarity above which a hit counts as near whatever its words.
+/// Cosine similarity above which a passage counts as near whatever its words.
 const NEAR: f32 = 0.45;
 
 /// One run.
 pub(crate) struct Ask<'a> {
     pub(crate) store: &'a Store,
     pub(crate) embedder: &'a dyn Embedder,
-    pub(crate) generator: &'a dyn Generator,
+    /// Not needed for an extractive answer.
+    pub(crate) generator: Option<&'a dyn Generator>,
     pub(crate) extractor: &'a dyn Extractor,
     pub(crate) settings: &'a Settings,
     pub(crate) stop: &'a AtomicBool,
@@ -76,8 +79,11 @@ impl Ask<'_> {
         };
         let breadth = Breadth {
             candidates: self.settings.candidates,
-            // A model that is shown little is shown several places rather than one at length.
-            hit_tokens: self.settings.passage_tokens / question.limit.max(1),
+            hit_tokens: match question.mode {
+                // A model that is shown little is shown several places rather than one at length.
+                AnswerMode::Generated => self.settings.passage_tokens / question.limit.max(1),
+                AnswerMode::Extractive => self.settings.hit_tokens,
+            },
         };
         let models = Models {
             embedder: Some(self.embedder),
@@ -87,8 +93,10 @@ impl Ask<'_> {
         let hits = retrieve::search(self.store, models, &query, breadth, &mut note)?;
         let mut answer = Answer {
             question: question.text.clone(),
+            mode: question.mode,
             text: String::new(),
             refused: None,
+            confidence: 0.0,
             sentences: Vec::new(),
             citations: Vec::new(),
             hits,
@@ -99,9 +107,15 @@ impl Ask<'_> {
             },
         };
         on_event(AskEvent::Found(&answer.hits));
-        answer.refused = gate(&question.text, &answer.hits);
+        let signs = Signs::of(&question.text, &answer.hits);
+        answer.confidence = signs.confidence();
+        let least = self.settings.least_confidence;
+        answer.refused = gate(&question.text, &answer.hits, answer.confidence, least);
         if answer.refused.is_none() {
-            self.write(question, &mut answer, on_event)?;
+            match question.mode {
+                AnswerMode::Generated => self.write(question, &mut answer, on_event)?,
+                AnswerMode::Extractive => self.extract(&mut answer, on_event)?,
+            }
         }
         answer.timings.total_ms = millis(started);
         Ok(answer)
@@ -118,37 +132,29 @@ impl Ask<'_> {
             passages: self.settings.passage_tokens,
             answer: question.sampling.max_tokens,
         };
-        let prompt = compose(&question.text, &answer.hits, self.generator, room)?;
+        let generator = self.generator.ok_or_else(no_generator)?;
+        let prompt = compose(&question.text, &answer.hits, generator, room)?;
         let mut draft = Draft::new(
             &question.text,
             &answer.hits[..prompt.shown],
-            Verifier::new(self.extractor),
+            self.extractor,
             on_event,
         );
         let generation =
-            self.generator
-                .generate(&prompt.messages, &question.sampling, &mut |piece| {
-                    if self.stop.load(Ordering::Relaxed) {
-                        return ControlFlow::Break(());
-                    }
-                    draft.add(piece)
-                })?;
+            generator.generate(&prompt.messages, &question.sampling, &mut |piece| {
+                if self.stop.load(Ordering::Relaxed) {
+                    return ControlFlow::Break(());
+                }
+                draft.add(piece)
+            })?;
         if self.stop.load(Ordering::Relaxed) {
             return Err(interrupted());
         }
-        let written = draft.finish();
+        let written = draft.finish()?;
         answer.usage = usage(&generation, prompt.shown, answer.hits.len());
         answer.timings.prefill_ms = generation.prefill_ms;
         answer.timings.cite_ms = written.cite_ms;
         answer.timings.decode_ms = (generation.decode_ms - written.cite_ms).max(0.0);
-        if written.citations.is_empty() && !written.unreadable.is_empty() {
-            let fact = format!(
-                "no quote could be checked: {}",
-                written.unreadable.join("; ")
-            );
-            return Err(Error::new(Code::Io, fact)
-                .hint("bring the files back, or: rag ingest their folder again"));
-        }
         if written.citations.is_empty() {
             answer.refused = Some(unsupported(&question.text, &generation.text));
         } else {
@@ -158,6 +164,47 @@ impl Ask<'_> {
         }
         Ok(())
     }
+
+    /// Puts the sentences that answer best into the answer, as they stand in the sources.
+    fn extract(&self, answer: &mut Answer, on_event: &mut dyn FnMut(AskEvent<'_>)) -> Result<()> {
+        let started = Instant::now();
+        let extracts = extractive::ranked(&answer.question, &answer.hits, self.embedder)?;
+        let mut citing = Citing::new(&answer.hits, self.extractor);
+        let mut shown = extractive::Shown::default();
+        for extract in &extracts {
+            let quote = extract.span.slice(&answer.hits[extract.passage].chunk.text);
+            if !shown.takes(extract, quote) {
+                continue;
+            }
+            let tell = &mut |citation: &Citation| on_event(AskEvent::Cited(citation));
+            let Some(n) = citing.cite(extract.passage, extract.span, tell) else {
+                continue;
+            };
+            let sentence = extractive::on_a_line(quote);
+            let gap = if answer.text.is_empty() { "" } else { "\n" };
+            let spaced = if ends_unspaced(&sentence) { "" } else { " " };
+            let text = format!("{gap}{sentence}{spaced}[{n}]");
+            on_event(AskEvent::Text(&text));
+            answer.text.push_str(&text);
+            answer.sentences.push(Sentence {
+                text: sentence,
+                citations: vec![n],
+            });
+            shown.add(extract, quote);
+        }
+        answer.citations = citing.finish()?;
+        answer.usage.passages = answer.hits.len();
+        answer.timings.cite_ms = millis(started);
+        if answer.citations.is_empty() {
+            answer.refused = Some(refusal(&answer.question, RefusalReason::WeakHits));
+        }
+        Ok(())
+    }
+}
+
+/// Whether a mark follows the text without a space.
+fn ends_unspaced(text: &str) -> bool {
+    text.chars().next_back().is_some_and(is_unspaced)
 }
 
 fn usage(generation: &Generation, shown: usize, found: usize) -> Usage {
@@ -174,75 +221,10 @@ fn millis(since: Instant) -> f64 {
     since.elapsed().as_secs_f64() * 1000.0
 }
 
-/// Refuses before the model is asked where the hits do not speak of the question.
-fn gate(question: &str, hits: &[Hit]) -> Option<Refusal> {
-    if hits.is_empty() {
-        return Some(refusal(question, RefusalReason::NoHits));
-    }
-    let spoken = hits.iter().map(|hit| {
-        let mut text = hit.chunk.heading.join("\n");
-        text.push('\n');
-        text.push_str(&hit.chunk.text);
-        overlap(question, &text)
-    });
-    let near = hits
-        .iter()
-        .filter_map(|hit| hit.why.vector)
-        .map(|reason| reason.score);
-    let weak = spoken.fold(0.0, f32::max) < SPOKEN_OF && near.fold(-1.0, f32::max) < NEAR;
-    weak.then(|| refusal(question, RefusalReason::WeakHits))
-}
-
-/// The refusal of a draft that no passage supports.
-fn unsupported(question: &str, draft: &str) -> Refusal {
-    const DECLINES: [&str; 9] = [
-        "don't know",
-        "do not know",
-        "don’t know",
-        "not mentioned",
-        "not provide",
-        "no information",
-        "不知道",
-        "没有提到",
-        "没有答案",
-    ];
-    let draft = draft.to_lowercase();
-    let declined = draft.trim().is_empty() || DECLINES.iter().any(|phrase| draft.contains(phrase));
-    let reason = if declined {
-        RefusalReason::ModelDeclined
-    } else {
-        RefusalReason::Unsupported
-    };
-    refusal(question, reason)
-}
-
-fn refusal(question: &str, reason: RefusalReason) -> Refusal {
-    let chinese = question.chars().any(is_unspaced);
-    let message = match (reason, chinese) {
-        (RefusalReason::NoHits, false) => "Nothing in the documents matches the question.",
-        (RefusalReason::NoHits, true) => "文档中没有与问题相关的内容。",
-        (RefusalReason::WeakHits, false) => "The documents do not seem to speak of this.",
-        (RefusalReason::WeakHits, true) => "文档似乎没有谈到这个问题。",
-        (RefusalReason::ModelDeclined, false) => {
-            "The model found no answer in the passages that were found."
-        }
-        (RefusalReason::ModelDeclined, true) => "模型在找到的段落中没有发现答案。",
-        (RefusalReason::Unsupported, false) => {
-            "The model's answer is not supported by the documents, so it is not shown."
-        }
-        (RefusalReason::Unsupported, true) => "模型的回答在文档中没有依据，因此不予显示。",
-    };
-    Refusal {
-        reason,
-        message: message.to_owned(),
-    }
-}
-
 /// An answer in the making: text comes in pieces, sentences go out checked.
 struct Draft<'a, 'e> {
-    hits: &'a [Hit],
     evidence: Evidence,
-    verifier: Verifier<'a>,
+    citing: Citing<'a>,
     on_event: &'e mut dyn FnMut(AskEvent<'_>),
     /// What the model wrote, and how much of it is checked.
     raw: String,
@@ -259,8 +241,6 @@ struct Written {
     text: String,
     sentences: Vec<Sentence>,
     citations: Vec<Citation>,
-    /// Sources that could not be read to check a quote.
-    unreadable: Vec<String>,
     cite_ms: f64,
 }
 
@@ -268,7 +248,7 @@ impl<'a, 'e> Draft<'a, 'e> {
     fn new(
         question: &str,
         hits: &'a [Hit],
-        verifier: Verifier<'a>,
+        extractor: &'a dyn Extractor,
         on_event: &'e mut dyn FnMut(AskEvent<'_>),
     ) -> Self {
         let headings: Vec<String> = hits
@@ -285,9 +265,8 @@ impl<'a, 'e> Draft<'a, 'e> {
             })
             .collect();
         Self {
-            hits,
             evidence: Evidence::new(question, &passages),
-            verifier,
+            citing: Citing::new(hits, extractor),
             on_event,
             raw: String::new(),
             checked: 0,
@@ -306,13 +285,13 @@ impl<'a, 'e> Draft<'a, 'e> {
         self.check(&spans)
     }
 
-    fn finish(mut self) -> Written {
+    fn finish(mut self) -> Result<Written> {
         if !self.stopped {
             let spans = rag_text::sentences(&self.raw[self.checked..]);
             let _ = self.check(&spans);
         }
-        self.written.unreadable = self.verifier.unreadable().to_vec();
-        self.written
+        self.written.citations = self.citing.finish()?;
+        Ok(self.written)
     }
 
     /// Checks sentences given as spans of what is not checked yet.
@@ -346,8 +325,8 @@ impl<'a, 'e> Draft<'a, 'e> {
     /// Adds one sentence with its marks, and shows it once anything is supported.
     fn take(&mut self, gap: &str, text: String) {
         let numbers: Vec<u32> = self.cite(&text).into_iter().collect();
-        let spaced = !text.chars().next_back().is_some_and(is_unspaced);
-        let mut shown = format!("{gap}{text}{}", if spaced { " " } else { "" });
+        let spaced = if ends_unspaced(&text) { "" } else { " " };
+        let mut shown = format!("{gap}{text}{spaced}");
         for n in &numbers {
             let _ = write!(shown, "[{n}]");
         }
@@ -359,7 +338,7 @@ impl<'a, 'e> Draft<'a, 'e> {
             citations: numbers,
         });
         self.held.push_str(&shown);
-        if !self.written.citations.is_empty() {
+        if !self.citing.is_empty() {
             let shown = std::mem::take(&mut self.held);
             let shown = if self.written.text.is_empty() {
                 shown.trim_start()
@@ -374,35 +353,9 @@ impl<'a, 'e> Draft<'a, 'e> {
     /// The number of the citation that supports `sentence`, if its quote stands in the source.
     fn cite(&mut self, sentence: &str) -> Option<u32> {
         let support = self.evidence.support(sentence)?;
-        let hit = &self.hits[support.passage];
-        let span = support.span.shifted(hit.chunk.span.start);
-        let quote = support.span.slice(&hit.chunk.text);
-        let place = self.verifier.find(&hit.source, span, quote)?;
-        let known = self
-            .written
-            .citations
-            .iter()
-            .find(|c| c.source == hit.source.path && c.span == place.span);
-        if let Some(citation) = known {
-            return Some(citation.n);
-        }
-        let citation = Citation {
-            n: self.written.citations.len() as u32 + 1,
-            source: hit.source.path.clone(),
-            part: place.part,
-            page: place.page,
-            lines: place.lines,
-            heading: hit.chunk.heading.clone(),
-            quote: quote.to_owned(),
-            span: place.span,
-            areas: place.areas,
-            verified: true,
-            note: place.note,
-        };
-        (self.on_event)(AskEvent::Cited(&citation));
-        let n = citation.n;
-        self.written.citations.push(citation);
-        Some(n)
+        let on_event = &mut self.on_event;
+        let tell = &mut |citation: &Citation| on_event(AskEvent::Cited(citation));
+        self.citing.cite(support.passage, support.span, tell)
     }
 }
 
@@ -429,6 +382,7 @@ mod tests {
             .unwrap();
         let question = Question {
             text: question.into(),
+            mode: AnswerMode::Generated,
             limit: 5,
             filter: Filter::default(),
             sampling: Sampling {

@@ -10,68 +10,19 @@ use rag_core::{
     Reranker, Result, TokenCounter,
 };
 use rag_index::{Layout, Store};
-use rag_text::Sizes;
 
 use crate::ask::{Ask, AskEvent, Question};
 use crate::drafts::{Desk, Drafting, Drafts, no_generator};
-use crate::evaluate::{self, EvalEvent, Evaluation, Gold, Scores};
+use crate::evaluate::{
+    self, AnswerScores, Answered, Answering, EvalEvent, Evaluation, Gold, Scores,
+};
 use crate::ingest::{Ingest, IngestEvent, chunks_of, rules};
 use crate::kb::{KnowledgeBase, Summary};
-use crate::plan::{Again, Terms};
+use crate::plan::Terms;
 use crate::reindex::{self, Reindex, ReindexPlan};
-use crate::retrieve::{self, Breadth, Models};
-use crate::selection::Selection;
+use crate::retrieve::{self, Models};
+use crate::settings::Settings;
 use crate::survey::survey;
-
-/// What can be set; the defaults are what the measurements in `benches/README.md` support.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Settings {
-    /// Size that chunks aim at, in the embedder's tokens, the heading path included.
-    pub chunk_tokens: usize,
-    /// What an ingest is about.
-    pub selection: Selection,
-    /// What an ingest reads although it has not changed.
-    pub again: Again,
-    /// Tokens of the prompt that passages may take.
-    pub passage_tokens: usize,
-    /// Hits taken from each search before fusion.
-    pub candidates: usize,
-    /// Size up to which a hit takes in its neighbours, in the embedder's tokens.
-    pub hit_tokens: usize,
-    /// Worker processes that read files; 0 means one for each core.
-    pub readers: usize,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            chunk_tokens: 180,
-            selection: Selection::default(),
-            again: Again::default(),
-            passage_tokens: 1000,
-            candidates: 60,
-            hit_tokens: 480,
-            readers: 0,
-        }
-    }
-}
-
-impl Settings {
-    fn breadth(&self) -> Breadth {
-        Breadth {
-            candidates: self.candidates,
-            hit_tokens: self.hit_tokens,
-        }
-    }
-
-    /// Sizes of chunks for an embedder whose texts may have so many tokens.
-    fn sizes(&self, max_tokens: usize) -> Sizes {
-        Sizes {
-            target: self.chunk_tokens.min(max_tokens),
-            max: max_tokens,
-        }
-    }
-}
 
 /// One knowledge base with its ports. Models are needed only by the verbs that use them.
 pub struct Engine {
@@ -326,15 +277,18 @@ impl Engine {
         on_event: &mut dyn FnMut(AskEvent<'_>),
     ) -> Result<Answer> {
         let store = self.reader()?;
-        let ask = Ask {
-            store: &store,
+        self.asking(&store)?.run(question, on_event)
+    }
+
+    fn asking<'a>(&'a self, store: &'a Store) -> Result<Ask<'a>> {
+        Ok(Ask {
+            store,
             embedder: self.embedder()?,
-            generator: self.generator.as_deref().ok_or_else(no_generator)?,
+            generator: self.generator.as_deref(),
             extractor: &*self.extractor,
             settings: &self.settings,
             stop: &self.stop,
-        };
-        ask.run(question, on_event)
+        })
     }
 
     /// Runs a question set against the knowledge base in each of its modes and scores the hits.
@@ -353,6 +307,34 @@ impl Engine {
             }
             let breadth = self.settings.breadth();
             retrieve::search(&store, self.models(), query, breadth, &mut |_| {})
+        })
+    }
+
+    /// Answers a question set and judges the answers. No question is refused for want of confidence while
+    /// it is asked, so that the scores tell what every threshold would do.
+    ///
+    /// # Errors
+    /// As [`Engine::ask`].
+    pub fn evaluate_answers(
+        &self,
+        answering: &Answering,
+        on_answer: &mut dyn FnMut(&Answer, &Answered),
+    ) -> Result<AnswerScores> {
+        let store = self.reader()?;
+        let settings = Settings {
+            least_confidence: 0.0,
+            ..self.settings.clone()
+        };
+        let ask = Ask {
+            settings: &settings,
+            ..self.asking(&store)?
+        };
+        let least = self.settings.least_confidence;
+        evaluate::answer(answering, least, on_answer, &mut |gold| {
+            if self.stop.load(Ordering::Relaxed) {
+                return Err(interrupted());
+            }
+            ask.run(&answering.question(gold), &mut |_| {})
         })
     }
 

@@ -17,6 +17,7 @@
 
 mod engine;
 mod kb;
+mod settings;
 
 mod ingest;
 mod survey;
@@ -47,7 +48,10 @@ mod windows;
 
 mod align;
 mod ask;
+mod cite;
+mod extractive;
 mod prompt;
+mod refuse;
 mod verify;
 
 mod drafts;
@@ -61,16 +65,19 @@ mod testing;
 
 pub use ask::{AskEvent, Question};
 pub use drafts::{Discarded, Draft, Drafting, Drafts, Drawn, Origin, QuestionFile, Tally};
-pub use engine::{Engine, Settings};
+pub use engine::Engine;
 pub use evaluate::{
-    Difference, EvalEvent, Evaluation, Evidence, Gold, GroupScores, Metrics, Scores,
+    AnswerGroup, AnswerMetrics, AnswerScores, Answered, Answering, Difference, EvalEvent,
+    Evaluation, Evidence, Gold, GroupScores, Metrics, Scores,
 };
 pub use findings::{Counts, Findings, Heading, PartFound, Table};
 pub use ingest::IngestEvent;
 pub use kb::{KnowledgeBase, Summary, Trouble, Unfinished};
 pub use likelihood::Likelihood;
 pub use plan::Again;
+pub use refuse::Signs;
 pub use reindex::ReindexPlan;
 pub use sandbox::{Attempt, Confinement, Guard, Hold, Ocr, Probe};
 pub use selection::{IgnoreFiles, Selection};
+pub use settings::Settings;
 pub use workers::{Limits, ReadOptions, Recognised, ToldBy, WorkerPool, serve_extractor};

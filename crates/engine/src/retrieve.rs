@@ -155,16 +155,20 @@ fn at_once(
 /// language are noise: with all-MiniLM-L6-v2 and plain fusion, recall at 5 over Chinese questions
 /// falls from 1.00 (words alone) to 0.71.
 fn weigh(query: &str, languages: &[String]) -> Fused {
-    let letters = query.chars().filter(|c| c.is_alphanumeric()).count();
-    let unspaced = query
+    Fused {
+        words: 1.0,
+        vector: if speaks(query, languages) { 1.0 } else { 0.0 },
+    }
+}
+
+/// Whether an embedder of these languages has seen the language of `text`.
+pub(crate) fn speaks(text: &str, languages: &[String]) -> bool {
+    let letters = text.chars().filter(|c| c.is_alphanumeric()).count();
+    let unspaced = text
         .chars()
         .filter(|c| c.is_alphanumeric() && is_unspaced(*c))
         .count();
-    let foreign = unspaced * 4 > letters && !speaks_chinese(languages);
-    Fused {
-        words: 1.0,
-        vector: if foreign { 0.0 } else { 1.0 },
-    }
+    unspaced * 4 <= letters || speaks_chinese(languages)
 }
 
 fn speaks_chinese(languages: &[String]) -> bool {

@@ -32,7 +32,7 @@ pub(crate) fn vector(question: &str, embedder: &dyn Embedder) -> Result<(Vec<f32
 }
 
 /// `text` in pieces that the embedder reads at once, in order; all of it is in one of them.
-fn windows<'a>(text: &'a str, embedder: &dyn Embedder) -> Vec<&'a str> {
+pub(crate) fn windows<'a>(text: &'a str, embedder: &dyn Embedder) -> Vec<&'a str> {
     let mut windows = Vec::new();
     let mut rest = vec![text];
     while let Some(piece) = rest.pop() {

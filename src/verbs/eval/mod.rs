@@ -1,6 +1,7 @@
 //! `rag eval`: scores the search with a question set, on a folder or on a knowledge base, and drafts such a
 //! set.
 
+mod answers;
 mod bounds;
 mod generate;
 
@@ -8,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use rag_core::wire::HitRow;
-use rag_core::{Code, Error, Mode, Report};
+use rag_core::{AnswerMode, Code, Error, Mode, Report};
 use rag_engine::{Engine, EvalEvent, Evaluation, Metrics, Scores, Selection, Settings};
 use serde_json::json;
 
@@ -19,6 +20,9 @@ use crate::terminal::{Printer, stop_on_interrupt};
 use crate::verbs::ingest::Meter;
 use crate::wiring;
 pub(crate) use bounds::Bound;
+
+/// Hits that a search is asked for, unless told otherwise.
+const HITS: usize = 20;
 
 /// What is evaluated: a folder by a knowledge base of its own, or a knowledge base as it is.
 struct Subject {
@@ -67,7 +71,15 @@ impl Subject {
             let reranker = wiring::reranker(config, options.reranker.as_deref(), generator)?;
             engine = engine.with_reranker(reranker);
         }
-        if options.generate.is_some() {
+        let is_generated = options.answers.map(AnswerMode::from) == Some(AnswerMode::Generated);
+        if is_generated {
+            let passage_tokens = wiring::passage_tokens_for(config, generator)?;
+            engine = engine.with_settings(Settings {
+                passage_tokens,
+                ..of_folder()
+            });
+        }
+        if is_generated || options.generate.is_some() {
             engine = engine.with_generator(wiring::generator(config, generator)?);
         }
         stop_on_interrupt(engine.stop_switch())?;
@@ -100,7 +112,10 @@ pub(crate) fn run(config: &Config, options: &Eval, printer: &mut Printer) -> any
             let (engine, _) = subject.engine(options, &[], printer)?;
             generate::run(&engine, &subject, (options, usize::from(count)), printer)
         }
-        None => score(&subject, options, printer),
+        None => match options.answers {
+            Some(by) => answers::run(&subject, options, by.into(), printer),
+            None => score(&subject, options, printer),
+        },
     }
 }
 
@@ -166,7 +181,7 @@ fn read(subject: &Subject, options: &Eval) -> anyhow::Result<Evaluation> {
         Error::io("read", queries, cause).hint(hint)
     })?;
     let modes = options.mode.iter().copied().map(Mode::from).collect();
-    let evaluation = Evaluation::parse(&text, modes, usize::from(options.limit))
+    let evaluation = Evaluation::parse(&text, modes, options.limit.map_or(HITS, usize::from))
         .with_context(|| format!("`{}`", queries.display()))?;
     if evaluation.questions.iter().all(|gold| !gold.answerable) {
         let fact = format!("`{}` has no question with an answer", queries.display());

@@ -73,7 +73,7 @@ fn half_of(evidence: &str, text: &str) -> bool {
     found * 2 >= grams.len()
 }
 
-fn fold(text: &str) -> String {
+pub(super) fn fold(text: &str) -> String {
     text.nfkc()
         .flat_map(char::to_lowercase)
         .filter(|c| !c.is_whitespace())

@@ -1,5 +1,6 @@
 //! Evaluation: a question set with known answers against the knowledge base, scored by one rule.
 
+mod answers;
 mod judge;
 mod score;
 
@@ -9,6 +10,8 @@ use std::time::Instant;
 use rag_core::{Code, Error, Filter, Hit, Mode, Query, Result};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use answers::run as answer;
+pub use answers::{AnswerGroup, AnswerMetrics, AnswerScores, Answered, Answering};
 use judge::is_right;
 pub use score::{Difference, Metrics};
 use score::{Judged, difference, metrics};
@@ -46,6 +49,9 @@ pub struct Gold {
     /// A part of the set that is to be reported apart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subset: Option<String>,
+    /// What sort of question it is: why a set has no answer to it, say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
 }
 
 impl Default for Gold {
@@ -61,6 +67,7 @@ impl Default for Gold {
             answerable: true,
             lang: None,
             subset: None,
+            kind: None,
         }
     }
 }
