@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help build demo test unit bench fuzz models lint clean-demo need-tools need-protoc own-cache
+.PHONY: help build demo test unit bench parity fuzz models lint clean-demo need-tools need-protoc own-cache
 
 # Outside the clone, so that a second clone builds in seconds.
 CARGO_TARGET_DIR ?= $(HOME)/.cache/rag/target
@@ -75,6 +75,9 @@ unit: need-tools need-protoc own-cache ## unit tests alone, for quick turns: mak
 bench: models ## measure splitting and the models on this machine
 	cargo bench --profile dev --bench pure --locked
 	"$(RAG)" bench --json
+
+parity: need-tools need-protoc own-cache ## hold each family of language models against llama.cpp's scores
+	RAG_PARITY_TABLE="$(CURDIR)/benches/results/parity.md" cargo test --workspace --lib --locked -- decoder::parity
 
 # Hostile bytes for FUZZ_SECONDS, beginning with the fixtures. What libFuzzer needs of the compiler is what
 # cargo-fuzz passes; the sanitizers, which need a nightly one, are left out: no unsafe code is ours.

@@ -66,15 +66,31 @@ impl ChatTemplate {
         })
     }
 
-    /// Writes down a conversation of messages by `roles`, up to where the model is to write.
+    /// Writes down a conversation of messages by `roles`, up to where the model is to write. Where the
+    /// template has no place for a system message, or not before all others, its text is set before that
+    /// of the first message behind it, as their makers recommend.
     pub(crate) fn render(&self, roles: &[Role]) -> Result<Vec<Piece>> {
+        let contents = (0..roles.len()).map(placeholder).collect();
+        let apart = self.written(roles, contents);
+        let ([Role::System, rest @ ..], Err(_)) = (roles, &apart) else {
+            return apart;
+        };
+        if rest.is_empty() {
+            return apart;
+        }
+        let first = format!("{}\n\n{}", placeholder(0), placeholder(1));
+        let others = (2..roles.len()).map(placeholder);
+        let contents = std::iter::once(first).chain(others).collect();
+        // What is wrong with the conversation as it is says more than what is wrong with another.
+        self.written(rest, contents).or(apart)
+    }
+
+    fn written(&self, roles: &[Role], contents: Vec<String>) -> Result<Vec<Piece>> {
+        let count = contents.iter().map(|c| c.matches(OPEN).count()).sum();
         let messages: Vec<Value> = roles
             .iter()
-            .enumerate()
-            .map(|(n, role)| {
-                let content = format!("{OPEN}{n}{CLOSE}");
-                context! { role => role.as_str(), content }
-            })
+            .zip(contents)
+            .map(|(role, content)| context! { role => role.as_str(), content })
             .collect();
         let fault = |source| Fault::Template {
             model: self.model.clone(),
@@ -97,7 +113,7 @@ impl ChatTemplate {
                 })
             })
             .map_err(fault)?;
-        self.pieces(&written, roles.len())
+        self.pieces(&written, count)
     }
 
     /// Cuts what the template wrote at the placeholders.
@@ -113,9 +129,7 @@ impl ChatTemplate {
         let mut pieces = Vec::new();
         let mut rest = written;
         for n in 0..messages {
-            let (before, after) = rest
-                .split_once(&format!("{OPEN}{n}{CLOSE}"))
-                .ok_or_else(|| altered(n))?;
+            let (before, after) = rest.split_once(&placeholder(n)).ok_or_else(|| altered(n))?;
             if before.contains([OPEN, CLOSE]) {
                 return Err(altered(n));
             }
@@ -129,6 +143,11 @@ impl ChatTemplate {
         pieces.push(Piece::Template(rest.to_owned()));
         Ok(pieces)
     }
+}
+
+/// Stands for the text of message number `n`.
+fn placeholder(n: usize) -> String {
+    format!("{OPEN}{n}{CLOSE}")
 }
 
 /// Templates call this to refuse a conversation.
@@ -310,6 +329,133 @@ mod tests {
         assert!(
             said.contains("chat template of `tiny.gguf` failed") && said.contains("speaks last"),
             "{said}"
+        );
+    }
+
+    #[test]
+    fn a_template_with_instructions_in_brackets_is_written_as_llama_2_and_mistral_have_it() {
+        // Roles that must alternate, and no place for a system message.
+        let mistral = "
+{{- bos_token }}
+{%- for message in messages %}
+    {%- if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}
+        {{- raise_exception('roles must alternate') }}
+    {%- endif %}
+    {%- if message['role'] == 'user' %}
+        {{- '[INST] ' + message['content'] + ' [/INST]' }}
+    {%- else %}
+        {{- message['content'] + eos_token }}
+    {%- endif %}
+{%- endfor %}";
+        assert_eq!(
+            seen(mistral, &[User, Assistant, User]).unwrap(),
+            "<s>[INST] «0» [/INST]«1»</s>[INST] «2» [/INST]"
+        );
+        assert_eq!(
+            seen(mistral, &[System, User, Assistant, User]).unwrap(),
+            "<s>[INST] «0»\n\n«1» [/INST]«2»</s>[INST] «3» [/INST]"
+        );
+        // What is wrong with the roles themselves stays an error.
+        assert!(seen(mistral, &[System, Assistant]).is_err());
+        // The system message within the last turn: there it would stand behind others.
+        let last = "
+{%- if messages[0]['role'] == 'system' %}
+    {%- set system = messages[0]['content'] %}{%- set rest = messages[1:] %}
+{%- else %}
+    {%- set rest = messages %}
+{%- endif %}
+{%- for message in rest %}
+    {%- if message['role'] == 'user' %}
+        {%- if loop.last and system is defined %}
+            {{- '[INST] ' + system + '\n\n' + message['content'] + '[/INST]' }}
+        {%- else %}
+            {{- '[INST] ' + message['content'] + '[/INST]' }}
+        {%- endif %}
+    {%- else %}
+        {{- ' ' + message['content']|trim + eos_token }}
+    {%- endif %}
+{%- endfor %}";
+        assert_eq!(
+            seen(last, &[System, User]).unwrap(),
+            "[INST] «0»\n\n«1»[/INST]"
+        );
+        assert_eq!(
+            seen(last, &[System, User, Assistant, User]).unwrap(),
+            "[INST] «0»\n\n«1»[/INST] «2»</s>[INST] «3»[/INST]"
+        );
+        let llama_2 = "
+{%- if messages[0]['role'] == 'system' -%}
+    {%- set rest = messages[1:] -%}{%- set before = '<<SYS>>\n' ~ messages[0]['content'] ~ '\n<</SYS>>\n\n' -%}
+{%- else -%}
+    {%- set rest = messages -%}{%- set before = '' -%}
+{%- endif -%}
+{%- for message in rest -%}
+    {%- set content = before ~ message['content'] if loop.first else message['content'] -%}
+    {%- if message['role'] == 'user' -%}
+        {{ bos_token ~ '[INST] ' ~ content.strip() ~ ' [/INST]' }}
+    {%- else -%}
+        {{ ' ' ~ content.strip() ~ ' ' ~ eos_token }}
+    {%- endif -%}
+{%- endfor -%}";
+        assert_eq!(
+            seen(llama_2, &[System, User, Assistant, User]).unwrap(),
+            "<s>[INST] <<SYS>>\n«0»\n<</SYS>>\n\n«1» [/INST] «2» </s><s>[INST] «3» [/INST]"
+        );
+    }
+
+    #[test]
+    fn a_template_that_puts_the_system_before_the_user_is_written_as_gemma_has_it() {
+        let gemma = "
+{{- bos_token }}
+{%- if messages[0]['role'] == 'system' %}
+    {%- set first = (messages[0]['content'] if messages[0]['content'] is string else messages[0]['content'][0]['text']) + '\n\n' %}
+    {%- set turns = messages[1:] %}
+{%- else %}
+    {%- set first = '' %}{%- set turns = messages %}
+{%- endif %}
+{%- for message in turns %}
+    {%- set role = 'model' if message['role'] == 'assistant' else message['role'] %}
+    {{- '<start_of_turn>' + role + '\n' + (first if loop.first else '') }}
+    {%- if message['content'] is string %}
+        {{- message['content'] | trim }}
+    {%- elif message['content'] is iterable %}
+        {%- for item in message['content'] %}{{ item['text'] | trim }}{% endfor %}
+    {%- endif %}
+    {{- '<end_of_turn>\n' }}
+{%- endfor %}
+{%- if add_generation_prompt %}{{ '<start_of_turn>model\n' }}{% endif %}";
+        assert_eq!(
+            seen(gemma, &[System, User, Assistant, User]).unwrap(),
+            "<s><start_of_turn>user\n«0»\n\n«1»<end_of_turn>\n<start_of_turn>model\n«2»<end_of_turn>\n\
+             <start_of_turn>user\n«3»<end_of_turn>\n<start_of_turn>model\n"
+        );
+    }
+
+    #[test]
+    fn a_template_of_plain_turns_is_written_as_phi_has_it() {
+        let phi = "{% for message in messages %}{% if message['role'] in ['system', 'user', 'assistant'] %}\
+{{ '<|' + message['role'] + '|>\n' + message['content'] + '<|end|>\n' }}{% endif %}{% endfor %}\
+{% if add_generation_prompt %}{{ '<|assistant|>\n' }}{% else %}{{ eos_token }}{% endif %}";
+        assert_eq!(
+            seen(phi, &[System, User]).unwrap(),
+            "<|system|>\n«0»<|end|>\n<|user|>\n«1»<|end|>\n<|assistant|>\n"
+        );
+    }
+
+    #[test]
+    fn a_template_of_a_model_that_always_thinks_is_written_as_deepseek_has_it() {
+        let deepseek = "{% set ns = namespace(system='') %}\
+{%- for m in messages %}{%- if m['role'] == 'system' %}{% set ns.system = m['content'] %}{%- endif %}{%- endfor %}\
+{{ bos_token }}{{ ns.system }}\
+{%- for m in messages %}\
+{%- if m['role'] == 'user' %}{{ '<｜User｜>' + m['content'] }}{%- endif %}\
+{%- if m['role'] == 'assistant' %}\
+{% set content = m['content'] %}{% if '</think>' in content %}{% set content = content.split('</think>')[-1] %}{% endif %}\
+{{ '<｜Assistant｜>' + content + '<｜end▁of▁sentence｜>' }}{%- endif %}\
+{%- endfor -%}{% if add_generation_prompt %}{{ '<｜Assistant｜><think>\n' }}{% endif %}";
+        assert_eq!(
+            seen(deepseek, &[System, User, Assistant, User]).unwrap(),
+            "<s>«0»<｜User｜>«1»<｜Assistant｜>«2»<｜end▁of▁sentence｜><｜User｜>«3»<｜Assistant｜><think>\n"
         );
     }
 

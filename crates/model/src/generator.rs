@@ -1,5 +1,6 @@
 //! A GGUF model as a [`Generator`]: conversation in, words out.
 
+use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -13,7 +14,8 @@ use crate::device::Device;
 use crate::fault::{Fault, OfModel, Result};
 use crate::gguf::Gguf;
 use crate::sampling::Sampler;
-use crate::vocabulary::{Characters, Vocabulary};
+use crate::thoughts::{CLOSE, OPEN, Thoughts};
+use crate::vocabulary::{Characters, Vocabulary, Written};
 
 /// A model that writes. One conversation is computed at a time; a long beginning that a prompt has in
 /// common with the one before it is not computed again, which changes nothing in the answer.
@@ -45,11 +47,6 @@ impl GgufGenerator {
         let template = ChatTemplate::new(name, source, begin, end)?;
         template.render(&[Role::User])?;
         let decoder = Decoder::load(&mut gguf, device.inner())?;
-        if vocabulary.len() > decoder.shape().vocabulary {
-            return Err(gguf
-                .unsound("it has more tokens than vectors for them")
-                .into());
-        }
         Ok(Self {
             name: name.to_owned(),
             context: decoder.shape().context,
@@ -62,13 +59,15 @@ impl GgufGenerator {
     /// The conversation as tokens. The messages' texts are trimmed and never become marks.
     fn encode(&self, messages: &[Message]) -> Result<Vec<u32>> {
         let roles: Vec<Role> = messages.iter().map(|m| m.role).collect();
-        let mut ids = Vec::new();
-        for piece in self.template.render(&roles)? {
-            ids.extend(match piece {
-                Piece::Template(text) => self.vocabulary.encode_template(&text)?,
-                Piece::Content(n) => self.vocabulary.encode(messages[n].content.trim())?,
-            });
-        }
+        let pieces = self.template.render(&roles)?;
+        let stretches: Vec<Written> = pieces
+            .iter()
+            .map(|piece| match piece {
+                Piece::Template(text) => Written::Template(text),
+                Piece::Content(n) => Written::Content(messages[*n].content.trim()),
+            })
+            .collect();
+        let mut ids = self.vocabulary.encode_all(&stretches)?;
         if let Some(begin) = self.vocabulary.begin
             && self.vocabulary.begins
             && ids.first() != Some(&begin)
@@ -76,6 +75,15 @@ impl GgufGenerator {
             ids.insert(0, begin);
         }
         Ok(ids)
+    }
+
+    /// Whether a prompt ends inside a thought, as templates of models that always think have it.
+    fn is_thinking(&self, prompt: &[u32]) -> bool {
+        let last = |mark: &str| {
+            let token = self.vocabulary.mark(mark)?;
+            prompt.iter().rposition(|id| *id == token)
+        };
+        last(OPEN).is_some_and(|open| last(CLOSE).is_none_or(|close| close < open))
     }
 
     fn run(
@@ -97,6 +105,7 @@ impl GgufGenerator {
             decode_ms: 0.0,
         };
         let started = Instant::now();
+        decoder.expect(prompt.len() + sampling.max_tokens);
         let mut keep_going = || on_text("").is_continue();
         let read = decoder.read(prompt, &mut keep_going).of(&self.name)?;
         generation.prefill_ms = started.elapsed().as_secs_f64() * 1e3;
@@ -105,16 +114,33 @@ impl GgufGenerator {
             return Ok(generation);
         };
         let started = Instant::now();
+        let mut thoughts = Thoughts::new(self.is_thinking(prompt));
+        let mut forced = VecDeque::new();
         while generation.generated_tokens < sampling.max_tokens {
-            let token = sampler.choose(scores).ok_or_else(|| Fault::NotANumber {
+            // Half of the room is the answer's: a thought that takes more is ended.
+            if thoughts.is_thinking()
+                && forced.is_empty()
+                && generation.generated_tokens == sampling.max_tokens / 2
+            {
+                forced.extend(self.vocabulary.encode_template(&format!("\n{CLOSE}\n\n"))?);
+            }
+            let chosen = sampler.choose(scores).ok_or_else(|| Fault::NotANumber {
                 model: self.name.clone(),
             })?;
+            let token = forced.pop_front().unwrap_or(chosen);
             if self.vocabulary.is_end(token) {
                 generation.finish = Finish::Stop;
                 break;
             }
             generation.generated_tokens += 1;
             let text = characters.push(&self.vocabulary.bytes_of(token));
+            let mut text = thoughts.push(&text);
+            if generation.text.is_empty()
+                && self.vocabulary.prefixes_space()
+                && text.starts_with(' ')
+            {
+                text.remove(0);
+            }
             generation.text += &text;
             if on_text(&text).is_break() {
                 generation.finish = Finish::Cancelled;
@@ -124,6 +150,13 @@ impl GgufGenerator {
                 break;
             }
             scores = decoder.step(token).of(&self.name)?;
+        }
+        let rest = thoughts.finish();
+        if !rest.is_empty() {
+            generation.text += &rest;
+            if on_text(&rest).is_break() {
+                generation.finish = Finish::Cancelled;
+            }
         }
         generation.decode_ms = started.elapsed().as_secs_f64() * 1e3;
         Ok(generation)
@@ -231,8 +264,11 @@ mod tests {
     /// A model that writes `script`, then ends its turn: every layer is silent, so that the scores
     /// depend on the last token alone, and each token's vector points at the one to follow.
     fn scripted(script: &[u32]) -> TinyModel {
-        let words = tokens().len();
-        let mut model = TinyModel::new("llama");
+        scripted_in(TinyModel::new("llama"), tokens().len(), script)
+    }
+
+    /// The same in a model of a vocabulary of `words`.
+    fn scripted_in(mut model: TinyModel, words: usize, script: &[u32]) -> TinyModel {
         let mut table = vec![0.0_f32; words * 32];
         let mut output = vec![0.0_f32; words * 32];
         // The prompt ends with the line feed after "assistant".
@@ -316,6 +352,42 @@ mod tests {
             (stopped.finish, stopped.generated_tokens),
             (Finish::Cancelled, 0)
         );
+    }
+
+    /// A scripted model whose vocabulary has the marks of thoughts.
+    fn thinking(thought: &str, answer: &str) -> TinyModel {
+        let words = tokens().len();
+        let model = TinyModel::new("llama").with_words(&[OPEN, CLOSE]);
+        let kinds = (0..words + 2).map(|id| match id {
+            0..3 => Value::I32(3),
+            _ if id < words => Value::I32(1),
+            _ => Value::I32(4),
+        });
+        let model = model.with("tokenizer.ggml.token_type", Value::Array(kinds.collect()));
+        let mut script = vec![words as u32];
+        script.extend(byte_tokens(thought));
+        script.push(words as u32 + 1);
+        script.extend(byte_tokens(answer));
+        scripted_in(model, words + 2, &script)
+    }
+
+    #[test]
+    fn what_it_thinks_is_not_what_it_says() {
+        let model = load(&thinking("hm", " yo")).unwrap();
+        let (generation, pieces) = write(&model, &greedy(40), usize::MAX);
+        assert_eq!(generation.text, "yo");
+        assert_eq!(pieces.concat(), "yo");
+        assert_eq!(generation.generated_tokens, 7);
+        assert_eq!(generation.finish, Finish::Stop);
+    }
+
+    #[test]
+    fn a_thought_that_takes_half_of_the_room_is_ended() {
+        let model = load(&thinking("abcdefgh", "yo")).unwrap();
+        let (generation, _) = write(&model, &greedy(10), usize::MAX);
+        // Five tokens, then four that end the thought; behind a line feed this model begins again.
+        assert_eq!(generation.text, OPEN);
+        assert_eq!(generation.finish, Finish::Length);
     }
 
     #[test]

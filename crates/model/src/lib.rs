@@ -43,6 +43,7 @@ mod decoder;
 mod generator;
 mod gguf;
 mod sampling;
+mod thoughts;
 mod vocabulary;
 
 #[cfg(test)]

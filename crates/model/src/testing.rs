@@ -26,6 +26,20 @@ pub(crate) fn noise(dims: &[usize], size: f32, seed: u64) -> Tensor {
     Tensor::from_vec(numbers, dims, &Device::Cpu).unwrap()
 }
 
+/// FNV-1a (<http://www.isthe.com/chongo/tech/comp/fnv/>).
+pub(crate) fn fnv(text: &str) -> u64 {
+    text.bytes().fold(0xCBF2_9CE4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01B3)
+    })
+}
+
+/// What splitmix64 makes of its state (Vigna, <https://prng.di.unimi.it/splitmix64.c>).
+pub(crate) fn mixed(state: u64) -> u64 {
+    let state = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let state = (state ^ (state >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    state ^ (state >> 31)
+}
+
 /// The angle between two vectors.
 pub(crate) fn cosine(a: &[f32], b: &[f32]) -> f64 {
     assert_eq!(a.len(), b.len());
@@ -66,10 +80,7 @@ const LAYERS: usize = 2;
 
 impl TinyModel {
     pub(crate) fn new(architecture: &str) -> Self {
-        let mut model = Self {
-            metadata: metadata(architecture),
-            tensors: Vec::new(),
-        };
+        let mut model = Self::bare(architecture);
         let vocabulary = tokens().len();
         model.weight("token_embd.weight", &[vocabulary, HIDDEN]);
         model.norm("output_norm.weight", HIDDEN);
@@ -98,6 +109,14 @@ impl TinyModel {
         model
     }
 
+    /// Metadata without tensors.
+    pub(crate) fn bare(architecture: &str) -> Self {
+        Self {
+            metadata: metadata(architecture),
+            tensors: Vec::new(),
+        }
+    }
+
     pub(crate) fn with(mut self, key: &str, value: Value) -> Self {
         self.metadata.retain(|(k, _)| k != key);
         self.metadata.push((key.to_owned(), value));
@@ -115,16 +134,14 @@ impl TinyModel {
                 "tokenizer.ggml.tokens",
                 Value::Array(tokens.into_iter().map(Value::String).collect()),
             )
-            .with_tensor(
-                "token_embd.weight",
-                &noise(&[count, HIDDEN], 0.5, 1),
-                GgmlDType::F32,
-            )
-            .with_tensor(
-                "output.weight",
-                &noise(&[count, HIDDEN], 0.5, 3),
-                GgmlDType::F32,
-            )
+            .with_rows(count)
+    }
+
+    /// The same with vectors for `count` tokens.
+    pub(crate) fn with_rows(self, count: usize) -> Self {
+        let rows = |seed| noise(&[count, HIDDEN], 0.5, seed);
+        self.with_tensor("token_embd.weight", &rows(1), GgmlDType::F32)
+            .with_tensor("output.weight", &rows(3), GgmlDType::F32)
     }
 
     pub(crate) fn without(mut self, key: &str) -> Self {
@@ -243,18 +260,12 @@ pub(crate) type Shapes = Vec<(String, Vec<usize>)>;
 
 /// Weights that depend on their names alone; tests/reference.py makes the same.
 pub(crate) fn named(shapes: &Shapes) -> HashMap<String, Tensor> {
-    // FNV-1a (http://www.isthe.com/chongo/tech/comp/fnv/)
-    let seed = |name: &str| {
-        name.bytes().fold(0xCBF2_9CE4_8422_2325, |hash: u64, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01B3)
-        })
-    };
     shapes
         .iter()
         .map(|(name, dims)| {
             // Norms pass on most of what they get, so that a text makes a difference.
             let is_norm = name.to_lowercase().ends_with("norm.weight");
-            let weights = noise(dims, 0.5, seed(name)) + f64::from(u8::from(is_norm));
+            let weights = noise(dims, 0.5, fnv(name)) + f64::from(u8::from(is_norm));
             (name.clone(), weights.unwrap())
         })
         .collect()

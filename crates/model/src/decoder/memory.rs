@@ -1,36 +1,73 @@
-//! Keys and values of the tokens seen so far, for one layer.
+//! What a layer keeps of the tokens seen so far.
 
 use candle_core::{DType, Device, Result, Tensor};
 
-use super::shape::Shape;
+use super::shape::{Mixer, Shape};
 
 /// Room grows by at least this many tokens at a time.
 const STEP: usize = 256;
 
-/// Keys and values, each `key_heads` × room × `head`. How many tokens are held is the decoder's to
-/// know: it is one number for all layers.
+/// How many tokens are held is the decoder's to know: it is one number for all layers.
 #[derive(Debug)]
-pub(crate) struct Memory {
+pub(crate) enum Memory {
+    Keys(Keys),
+    Delta(DeltaState),
+}
+
+/// Keys and values, each `key_heads` × room × `head`. Going back to fewer tokens needs nothing: what
+/// lies behind them is never read.
+#[derive(Debug)]
+pub(crate) struct Keys {
     keys: Tensor,
     values: Tensor,
 }
 
+/// The state of a delta net, which holds all tokens at once: going back takes a copy. Copies cost
+/// nothing, since a new state is a new tensor.
+#[derive(Debug, Clone)]
+pub(crate) struct DeltaState {
+    /// Heads × head × head: a row of weights over the numbers of a key for every number of a value.
+    pub(crate) weights: Tensor,
+    /// What the convolution has yet to see of earlier tokens: kernel − 1 × channels.
+    pub(crate) before: Tensor,
+}
+
 impl Memory {
-    pub(crate) fn new(shape: &Shape, device: &Device) -> Result<Self> {
-        let none = Tensor::zeros((shape.key_heads, 0, shape.head), DType::F32, device)?;
-        Ok(Self {
+    /// The empty memory of layer number `n`.
+    pub(crate) fn new(shape: &Shape, n: usize, device: &Device) -> Result<Self> {
+        if let (Mixer::Delta, Some(sizes)) = (shape.mixer(n), &shape.delta) {
+            let zeros = |dims: &[usize]| Tensor::zeros(dims, DType::F32, device);
+            return Ok(Self::Delta(DeltaState {
+                weights: zeros(&[sizes.heads, sizes.head, sizes.head])?,
+                before: zeros(&[sizes.kernel - 1, sizes.channels()])?,
+            }));
+        }
+        let size = (shape.key_heads, 0, shape.head);
+        let none = Tensor::zeros(size, DType::F32, device)?;
+        Ok(Self::Keys(Keys {
             keys: none.clone(),
             values: none,
-        })
+        }))
     }
 
+    /// The state, where there is one.
+    pub(crate) fn state(&self) -> Option<&DeltaState> {
+        match self {
+            Self::Delta(state) => Some(state),
+            Self::Keys(_) => None,
+        }
+    }
+}
+
+impl Keys {
     /// Writes keys and values (`key_heads` × tokens × `head`, contiguous) at position `at` and gives
-    /// those of all positions up to the last one written.
+    /// those of the positions from `from` up to the last one written.
     pub(crate) fn put(
         &mut self,
         keys: &Tensor,
         values: &Tensor,
         at: usize,
+        from: usize,
     ) -> Result<(Tensor, Tensor)> {
         let upto = at + keys.dim(1)?;
         if upto > self.keys.dim(1)? {
@@ -40,8 +77,8 @@ impl Memory {
         self.keys.slice_set(keys, 1, at)?;
         self.values.slice_set(values, 1, at)?;
         Ok((
-            self.keys.narrow(1, 0, upto)?,
-            self.values.narrow(1, 0, upto)?,
+            self.keys.narrow(1, from, upto - from)?,
+            self.values.narrow(1, from, upto - from)?,
         ))
     }
 }

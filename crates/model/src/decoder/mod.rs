@@ -1,24 +1,31 @@
 //! A decoder: tokens in, scores of the next token out.
 //!
-//! One implementation for all families: [`shape`] says what distinguishes them. [`matrix`] picks
-//! the form of the weights, [`layer`] computes, [`memory`] and [`positions`] are its state. Knows
-//! nothing of text.
+//! One implementation for all families: [`architecture`] says what distinguishes them, [`shape`] what
+//! a file adds, [`tensors`] what it has to hold. [`matrix`] picks the form of the weights; a [`layer`]
+//! is [`attention`] or a net ([`delta`]), then a network ([`feed`]); [`memory`] and [`positions`] are
+//! its state. Knows nothing of text.
 
+mod architecture;
+mod attention;
+mod delta;
+mod feed;
 mod layer;
 mod matrix;
 mod memory;
 mod positions;
 mod shape;
+mod tensors;
 mod weights;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use candle_core::quantized::QTensor;
 use candle_core::{Device, Result, Tensor, bail};
 
-use self::layer::Layer;
+use self::layer::{Layer, Norm};
 use self::matrix::Matrix;
-use self::memory::Memory;
+use self::memory::{DeltaState, Memory};
 use self::positions::Positions;
 pub(crate) use self::shape::Shape;
 use crate::kernels;
@@ -28,6 +35,9 @@ use crate::kernels;
 const BLOCK: usize = 256;
 /// Positions whose scores are computed at once: a row of them is as long as the vocabulary.
 const ROWS: usize = 64;
+/// Copies of states that are kept: that after the first block, where most texts begin alike, and the
+/// last ones.
+const COPIES: usize = 4;
 
 /// A decoder with its state: the tokens it has seen. A later text that begins with the same whole
 /// blocks continues from there.
@@ -38,16 +48,29 @@ pub(crate) struct Decoder {
     /// Vocabulary × hidden; looked up row by row.
     table: Arc<QTensor>,
     layers: Vec<Layer>,
-    norm: Tensor,
+    norm: Norm,
     output: Matrix,
     /// Classes × hidden, in models that were made to classify.
     classes: Option<Matrix>,
     positions: Positions,
     memories: Vec<Memory>,
+    /// What the layers with a state held after some of the whole blocks, in order. Empty where there
+    /// are no such layers: keys and values of a beginning are there anyway.
+    copies: VecDeque<StateCopy>,
     /// The tokens whose keys and values are held. Memories may hold more; that is never read.
     seen: Vec<u32>,
     /// How many of them were computed in whole blocks: what a later text may take over.
     whole: usize,
+    /// How long the text that is read next will become.
+    expected: usize,
+}
+
+/// The states of all layers that have one.
+#[derive(Debug)]
+struct StateCopy {
+    /// After so many tokens.
+    at: usize,
+    states: Vec<DeltaState>,
 }
 
 impl Decoder {
@@ -60,7 +83,17 @@ impl Decoder {
         let same = self.seen.iter().zip(tokens).take_while(|(a, b)| a == b);
         // The scores after the last token are never held.
         let same = same.count().min(tokens.len().saturating_sub(1));
-        same.min(self.whole) / BLOCK * BLOCK
+        let whole = same.min(self.whole) / BLOCK * BLOCK;
+        if self.shape.delta.is_none() {
+            return whole;
+        }
+        let held = self.copies.iter().map(|copy| copy.at);
+        held.filter(|at| *at <= whole).max().unwrap_or(0)
+    }
+
+    /// Says how many tokens the texts read from now on may have together with what is to follow them.
+    pub(crate) fn expect(&mut self, tokens: usize) {
+        self.expected = tokens;
     }
 
     /// Reads `tokens` (at least one) from the start of a text and gives the score of every token
@@ -103,17 +136,19 @@ impl Decoder {
     /// `from` on, given those before it. The first of all has none.
     pub(crate) fn likelihood(&mut self, tokens: &[u32], from: usize) -> Result<Vec<f32>> {
         let from = from.max(1);
+        self.prepare(tokens)?;
         let mut all = Vec::with_capacity(tokens.len().saturating_sub(from));
         // The scores after the last token before `from` are the first that count, and those after the
         // last of all are not asked for.
-        let mut start = self.go_back(self.shared(&tokens[..from.min(tokens.len())]));
+        let held = self.shared(&tokens[..from.min(tokens.len())]);
+        let mut start = self.go_back(held)?;
         for block in tokens[start..tokens.len().saturating_sub(1)].chunks(BLOCK) {
             let x = self.whole_or_part(block)?;
             let first = (from - 1).saturating_sub(start);
             for row in (first..block.len()).step_by(ROWS) {
                 let rows = ROWS.min(block.len() - row);
                 let x = x.narrow(0, row, rows)?.contiguous()?;
-                let scores: Vec<Vec<f32>> = self.output.apply(&self.normed(&x)?)?.to_vec2()?;
+                let scores: Vec<Vec<f32>> = self.bent(&self.normed(&x)?)?.to_vec2()?;
                 let next = &tokens[start + row + 1..];
                 all.extend(
                     scores
@@ -133,7 +168,8 @@ impl Decoder {
         tokens: &[u32],
         keep_going: &mut dyn FnMut() -> bool,
     ) -> Result<Option<Tensor>> {
-        let held = self.go_back(self.shared(tokens));
+        self.prepare(tokens)?;
+        let held = self.go_back(self.shared(tokens))?;
         let mut last = None;
         for block in tokens[held..].chunks(BLOCK) {
             if !keep_going() {
@@ -144,11 +180,44 @@ impl Decoder {
         Ok(last)
     }
 
-    /// Forgets all but the first `held` tokens, which are whole blocks.
-    fn go_back(&mut self, held: usize) -> usize {
+    /// Chooses what depends on a text's length.
+    fn prepare(&mut self, tokens: &[u32]) -> Result<()> {
+        if self.positions.choose(tokens.len().max(self.expected)) {
+            self.go_back(0)?;
+        }
+        Ok(())
+    }
+
+    /// Forgets all but the first `held` tokens, which [`Self::shared`] gave.
+    fn go_back(&mut self, held: usize) -> Result<usize> {
         self.whole = held;
         self.seen.truncate(held);
-        held
+        if self.shape.delta.is_none() {
+            return Ok(held);
+        }
+        self.copies.retain(|copy| copy.at <= held);
+        let copy = self.copies.back().filter(|copy| copy.at == held);
+        let mut states = copy.map(|copy| copy.states.iter());
+        for (n, memory) in self.memories.iter_mut().enumerate() {
+            if let Memory::Delta(state) = memory {
+                match states.as_mut().and_then(Iterator::next) {
+                    Some(copy) => *state = copy.clone(),
+                    None => *memory = Memory::new(&self.shape, n, &self.device)?,
+                }
+            }
+        }
+        Ok(held)
+    }
+
+    fn copy_states(&mut self) {
+        let states = self.memories.iter().filter_map(Memory::state).cloned();
+        self.copies.push_back(StateCopy {
+            at: self.seen.len(),
+            states: states.collect(),
+        });
+        if self.copies.len() > COPIES {
+            self.copies.remove(1);
+        }
     }
 
     /// The hidden state after each of `tokens`, a block that begins where one has to.
@@ -156,6 +225,9 @@ impl Decoder {
         let x = self.block(tokens)?;
         if tokens.len() == BLOCK {
             self.whole = self.seen.len();
+            if self.shape.delta.is_some() {
+                self.copy_states();
+            }
         }
         Ok(x)
     }
@@ -179,6 +251,9 @@ impl Decoder {
         let reach = (start + tokens.len()).next_multiple_of(BLOCK);
         self.positions.reach(reach, &self.device)?;
         let mut x = self.table.embedding(&Tensor::new(tokens, &self.device)?)?;
+        if let Some(scale) = self.shape.table_scale() {
+            x = (x * scale)?;
+        }
         for (layer, memory) in self.layers.iter().zip(&mut self.memories) {
             x = layer.forward(&x, start, &self.shape, &self.positions, memory)?;
         }
@@ -187,7 +262,16 @@ impl Decoder {
 
     /// The scores after the last of the hidden states `x`.
     fn scores(&self, x: &Tensor) -> Result<Vec<f32>> {
-        self.output.apply(&self.last(x)?)?.squeeze(0)?.to_vec1()
+        self.bent(&self.last(x)?)?.squeeze(0)?.to_vec1()
+    }
+
+    /// The scores after each of the normed hidden states `x`.
+    fn bent(&self, x: &Tensor) -> Result<Tensor> {
+        let scores = self.output.apply(x)?;
+        match self.shape.score_cap {
+            Some(cap) => (scores / cap)?.tanh()? * cap,
+            None => Ok(scores),
+        }
     }
 
     /// The last of the hidden states `x`, normed.
@@ -196,7 +280,7 @@ impl Decoder {
     }
 
     fn normed(&self, x: &Tensor) -> Result<Tensor> {
-        candle_nn::ops::rms_norm(x, &self.norm, self.shape.epsilon as f32)
+        self.norm.apply(x)
     }
 }
 
@@ -211,5 +295,7 @@ fn log_share(scores: &[f32], id: u32) -> f32 {
     score - most - sum.ln() as f32
 }
 
+#[cfg(test)]
+mod parity;
 #[cfg(test)]
 mod tests;

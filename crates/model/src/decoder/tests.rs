@@ -285,3 +285,60 @@ fn nothing_follows_from_nothing() {
         PROMPT.len() - 1
     );
 }
+
+/// One layer, so that what a token does not look at can't reach it by way of others.
+fn one_layer(window: u32) -> TinyModel {
+    let mut model = roomy("llama").with("llama.block_count", Value::U32(1));
+    model.tensors.retain(|(name, _)| !name.starts_with("blk.1"));
+    if window > 0 {
+        model = model.with("llama.attention.sliding_window", Value::U32(window));
+    }
+    model
+}
+
+#[test]
+fn a_window_hides_what_lies_before_it_and_nothing_else() {
+    let model = one_layer(20);
+    let text = long(300);
+    let last = |text: &[u32]| read(&mut decoder(&model), text);
+    let mut other = text.clone();
+    other[279] += 1; // the 21st from the end
+    assert_eq!(last(&text), last(&other));
+    other[280] += 1;
+    assert_ne!(last(&text), last(&other));
+    // The same by steps, and no difference as long as all fits into it.
+    let mut stepping = decoder(&model);
+    read(&mut stepping, &text[..299]);
+    let stepped = stepping.step(text[299]).unwrap();
+    assert!(cosine(&stepped, &last(&text)) > 0.999_99);
+    let short = &text[..20];
+    assert_eq!(last(short), read(&mut decoder(&one_layer(0)), short));
+    assert_ne!(last(&text), read(&mut decoder(&one_layer(0)), &text));
+}
+
+#[test]
+fn a_text_longer_than_the_first_training_gets_the_long_table() {
+    let factors = |x: f32| Tensor::full(x, 4, &Device::Cpu).unwrap();
+    let model = |original: u32| {
+        roomy("llama")
+            .with("llama.rope.scaling.type", Value::String("longrope".into()))
+            .with(
+                "llama.rope.scaling.original_context_length",
+                Value::U32(original),
+            )
+            .with_tensor("rope_factors_short.weight", &factors(1.0), GgmlDType::F32)
+            .with_tensor("rope_factors_long.weight", &factors(3.0), GgmlDType::F32)
+    };
+    let text = long(100);
+    let (short, long) = (model(100), model(99));
+    let plain = read(&mut decoder(&roomy("llama")), &text);
+    assert_eq!(read(&mut decoder(&short), &text), plain);
+    let scaled = read(&mut decoder(&long), &text);
+    assert_ne!(scaled, plain);
+    // What is to follow counts as well, and a decoder can go from one to the other.
+    let mut changing = decoder(&short);
+    changing.expect(101);
+    assert_eq!(read(&mut changing, &text), scaled);
+    changing.expect(100);
+    assert_eq!(read(&mut changing, &text), plain);
+}

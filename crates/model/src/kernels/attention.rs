@@ -60,7 +60,7 @@ fn heads<'a>(storage: &'a Storage, x: &Tensor) -> Result<Vec<&'a [f32]>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::{causal_softmax, product};
+    use crate::kernels::{Past, causal_softmax, product};
     use crate::testing::{cosine, noise};
 
     #[test]
@@ -73,7 +73,12 @@ mod tests {
         };
         let (keys, values) = (part(2), part(3));
         let scores = product(&queries, &keys.t().unwrap()).unwrap();
-        let weights = causal_softmax(scores, 0.3, 1, tokens - 1).unwrap();
+        let seen = Past {
+            tokens: 1,
+            before: tokens - 1,
+            window: usize::MAX,
+        };
+        let weights = causal_softmax(scores, 0.3, seen).unwrap();
         let expected = product(&weights, &values).unwrap();
         let ours = attend_once(&queries, &keys, &values, 0.3).unwrap();
         assert_eq!(ours.dims(), expected.dims());

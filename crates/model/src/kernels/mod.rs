@@ -2,10 +2,11 @@
 //!
 //! Matrix products stay candle's. What is here runs in place, in parallel, and so that the compiler
 //! turns it into vector instructions; `rows` holds the arithmetic, `bytes` that of 8-bit weights,
-//! `attention` that of a single token. On another device each step is candle's own.
+//! `attention` that of a single token, `delta` that of delta nets. On another device each step is candle's own.
 
 mod attention;
 mod bytes;
+mod delta;
 mod rows;
 
 use std::ops::Range;
@@ -16,6 +17,7 @@ use rayon::slice::{ParallelSlice, ParallelSliceMut};
 
 pub(crate) use attention::attend_once;
 pub(crate) use bytes::ByteMatrix;
+pub(crate) use delta::{DeltaRule, convolve};
 
 /// Below this many numbers, a second thread costs more than it brings.
 const WORTH_SHARING: usize = 8 * 1024;
@@ -110,6 +112,18 @@ pub(crate) fn geglu(gate: Tensor, up: &Tensor) -> Result<Tensor> {
     Ok(gate)
 }
 
+/// GELU of `gate`, approximated by a hyperbolic tangent, times `up`. `gate` is overwritten.
+pub(crate) fn tanh_geglu(gate: Tensor, up: &Tensor) -> Result<Tensor> {
+    if !gate.device().is_cpu() {
+        return gate.gelu()? * up;
+    }
+    let width = gate.dim(D::Minus1)?;
+    let (data, layout) = up.storage_and_layout();
+    let up = floats(&data, layout)?;
+    in_place(&gate, |n, row| rows::tanh_geglu(row, &up[nth(n, width)]))?;
+    Ok(gate)
+}
+
 /// Weight, bias and epsilon of a layer norm (<https://arxiv.org/abs/1607.06450>).
 #[derive(Debug)]
 pub(crate) struct LayerNorm {
@@ -172,28 +186,43 @@ pub(crate) fn softmax(scores: Tensor, scale: f32) -> Result<Tensor> {
     Ok(scores)
 }
 
-/// Softmax of every row of `scores` × `scale` over the positions a token may look at: those before
-/// it and its own. Row r of a batch (batch × rows × positions) belongs to the token at position
-/// `start` + r mod `tokens`. `scores` is overwritten.
-pub(crate) fn causal_softmax(
-    scores: Tensor,
-    scale: f32,
-    tokens: usize,
-    start: usize,
-) -> Result<Tensor> {
+/// What each of some tokens may look at: the tokens of its window, which ends with its own.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Past {
+    pub(crate) tokens: usize,
+    /// Positions before the first of the tokens.
+    pub(crate) before: usize,
+    /// Most tokens that are looked at; `usize::MAX` for all.
+    pub(crate) window: usize,
+}
+
+impl Past {
+    /// The positions that token number `n` looks at.
+    fn of(&self, n: usize) -> Range<usize> {
+        let end = self.before + n + 1;
+        end.saturating_sub(self.window)..end
+    }
+}
+
+/// Softmax of every row of `scores` × `scale` over the positions a token may look at. Row r of a batch
+/// (batch × rows × positions) belongs to token r mod `past.tokens`. `scores` is overwritten.
+pub(crate) fn causal_softmax(scores: Tensor, scale: f32, past: Past) -> Result<Tensor> {
     let (batch, height, width) = scores.dims3()?;
     if !scores.device().is_cpu() {
-        let mask = future(tokens, start, width, scores.device())?;
-        let shape = (batch, height / tokens, tokens, width);
+        let mask = unseen(past, width, scores.device())?;
+        let shape = (batch, height / past.tokens, past.tokens, width);
         let scores = (scores * f64::from(scale))?
             .reshape(shape)?
             .broadcast_add(&mask)?;
         return candle_nn::ops::softmax_last_dim(&scores)?.reshape((batch, height, width));
     }
     in_place(&scores, |n, row| {
-        let (seen, unseen) = row.split_at_mut((start + n % tokens + 1).min(width));
-        rows::softmax(seen, scale);
-        unseen.fill(0.0);
+        let seen = past.of(n % past.tokens);
+        let (row, after) = row.split_at_mut(seen.end.min(width));
+        let (before, row) = row.split_at_mut(seen.start.min(width));
+        rows::softmax(row, scale);
+        before.fill(0.0);
+        after.fill(0.0);
     })?;
     Ok(scores)
 }
@@ -239,20 +268,21 @@ fn far(height: usize, first: usize, reach: usize, width: usize, device: &Device)
     Tensor::from_vec(mask, (1, height, width), device)
 }
 
-/// Minus infinity where a token would look into its future, else 0: tokens × `width`.
-fn future(tokens: usize, start: usize, width: usize, device: &Device) -> Result<Tensor> {
-    let mask: Vec<f32> = (0..tokens)
+/// Minus infinity where a token may not look, else 0: tokens × `width`.
+fn unseen(past: Past, width: usize, device: &Device) -> Result<Tensor> {
+    let mask: Vec<f32> = (0..past.tokens)
         .flat_map(|t| {
+            let seen = past.of(t);
             (0..width).map(move |p| {
-                if p > start + t {
-                    f32::NEG_INFINITY
-                } else {
+                if seen.contains(&p) {
                     0.0
+                } else {
+                    f32::NEG_INFINITY
                 }
             })
         })
         .collect();
-    Tensor::from_vec(mask, (tokens, width), device)
+    Tensor::from_vec(mask, (past.tokens, width), device)
 }
 
 /// Calls `f` with the number and the numbers of every row (last dimension) of `x`, in parallel.
@@ -333,6 +363,8 @@ mod tests {
         assert_close(&swiglu(fresh(), &x).unwrap(), &gated);
         let gated = (y.gelu_erf().unwrap() * &x).unwrap();
         assert_close(&geglu(fresh(), &x).unwrap(), &gated);
+        let gated = (y.gelu().unwrap() * &x).unwrap();
+        assert_close(&tanh_geglu(fresh(), &x).unwrap(), &gated);
         let norm = LayerNorm {
             weight: noise(&[300], 1.0, 4),
             bias: noise(&[300], 1.0, 5),
@@ -358,19 +390,40 @@ mod tests {
 
     #[test]
     fn a_token_never_looks_into_its_future() {
-        let (tokens, start) = (5, 3);
+        let past = Past {
+            tokens: 5,
+            before: 3,
+            window: usize::MAX,
+        };
         let scores = noise(&[2, 10, 8], 3.0, 7);
-        let mask = future(tokens, start, 8, &Device::Cpu).unwrap();
+        let mask = unseen(past, 8, &Device::Cpu).unwrap();
         let masked = scores
             .reshape((2, 2, 5, 8))
             .unwrap()
             .broadcast_add(&mask)
             .unwrap();
         let reference = candle_nn::ops::softmax(&masked, D::Minus1).unwrap();
-        let ours = causal_softmax(scores, 1.0, tokens, start).unwrap();
+        let ours = causal_softmax(scores, 1.0, past).unwrap();
         assert_close(&ours, &reference.reshape((2, 10, 8)).unwrap());
         let first: Vec<f32> = ours.get(0).unwrap().get(0).unwrap().to_vec1().unwrap();
         assert_eq!(first[4..], [0.0; 4]);
+    }
+
+    #[test]
+    fn a_token_with_a_window_looks_at_the_nearest_before_it() {
+        let past = Past {
+            tokens: 3,
+            before: 2,
+            window: 2,
+        };
+        let scores = noise(&[1, 6, 5], 3.0, 7);
+        let ours = causal_softmax(scores, 1.0, past).unwrap();
+        let rows: Vec<Vec<f32>> = ours.get(0).unwrap().to_vec2().unwrap();
+        let seen = |row: &[f32]| -> Vec<bool> { row.iter().map(|x| *x > 0.0).collect() };
+        for rows in rows.chunks(3) {
+            assert_eq!(seen(&rows[0]), [false, true, true, false, false]);
+            assert_eq!(seen(&rows[2]), [false, false, false, true, true]);
+        }
     }
 
     #[test]

@@ -20,6 +20,20 @@ pub(super) fn add_times(row: &mut [f32], other: &[f32], factor: f32) {
     }
 }
 
+/// `row` += `a` × `b`, number by number.
+pub(super) fn add_product(row: &mut [f32], a: &[f32], b: &[f32]) {
+    for ((x, a), b) in row.iter_mut().zip(a).zip(b) {
+        *x += a * b;
+    }
+}
+
+/// `row` × `factor`.
+pub(super) fn multiply(row: &mut [f32], factor: f32) {
+    for x in row {
+        *x *= factor;
+    }
+}
+
 /// Sum of products.
 pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
     // Four independent sums hide the latency of an addition.
@@ -48,6 +62,13 @@ pub(super) fn bias_gelu(row: &mut [f32], bias: &[f32]) {
     }
 }
 
+/// `SiLU`(x) = x / (1 + e^-x).
+pub(super) fn silu(row: &mut [f32]) {
+    for x in row {
+        *x /= 1.0 + exp(-*x);
+    }
+}
+
 /// `SiLU`(x) = x / (1 + e^-x) of `gate`, times `up`.
 pub(super) fn swiglu(gate: &mut [f32], up: &[f32]) {
     for (x, u) in gate.iter_mut().zip(up) {
@@ -59,6 +80,16 @@ pub(super) fn swiglu(gate: &mut [f32], up: &[f32]) {
 pub(super) fn geglu(gate: &mut [f32], up: &[f32]) {
     for (x, u) in gate.iter_mut().zip(up) {
         *x = 0.5 * *x * (1.0 + erf(*x * std::f32::consts::FRAC_1_SQRT_2)) * u;
+    }
+}
+
+/// GELU(x) of `gate` by its approximation x / (1 + e^-2y), y = √(2/π) (x + 0.044715 x³), times `up`
+/// (Hendrycks and Gimpel, <https://arxiv.org/abs/1606.08415>; 0.5 (1 + tanh y) is 1 / (1 + e^-2y)).
+pub(super) fn tanh_geglu(gate: &mut [f32], up: &[f32]) {
+    const ROOT: f32 = 0.797_884_6;
+    for (x, u) in gate.iter_mut().zip(up) {
+        let y = ROOT * (*x + 0.044_715 * *x * *x * *x);
+        *x = *x / (1.0 + exp(-2.0 * y)) * u;
     }
 }
 

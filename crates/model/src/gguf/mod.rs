@@ -1,15 +1,19 @@
-//! The header of a GGUF file: what the model is, checked before its gigabytes are read.
+//! A GGUF file: what the model is, checked before its gigabytes are read, and its tensors.
 //!
-//! Format: <https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>.
+//! [`header`] reads what can't be trusted; here it becomes a model, which may lie in several files
+//! (`-00001-of-00003`). Format: <https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>.
 
-use std::collections::BTreeMap;
+mod header;
+
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
-use candle_core::quantized::gguf_file::{Content, Value};
+use candle_core::quantized::gguf_file::{TensorInfo, Value};
 use candle_core::quantized::{GgmlDType, QTensor};
 
+use self::header::{Header, Problem};
 use crate::decoder::Shape;
 use crate::fault::{Fault, OfModel, Result};
 use crate::vocabulary::VocabularyKind;
@@ -17,7 +21,7 @@ use crate::vocabulary::VocabularyKind;
 /// What a GGUF file says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelCard {
-    /// `llama`, `qwen2`, `qwen3`.
+    /// `llama`, `qwen3`, `gemma3`, …
     pub architecture: String,
     /// The file's own name for the model.
     pub name: Option<String>,
@@ -27,7 +31,8 @@ pub struct ModelCard {
     pub types: Vec<(String, u64)>,
     /// Longest prompt and answer together, in tokens.
     pub context_tokens: usize,
-    /// The rules by which text is split before its tokens are looked up: `llama-bpe`, `qwen2`, …
+    /// The rules by which text becomes tokens: `sentencepiece`, or how text is split before pairs of
+    /// its bytes are merged (`llama-bpe`, `qwen2`, …).
     pub vocabulary: String,
     pub vocabulary_size: usize,
     pub has_template: bool,
@@ -43,9 +48,9 @@ pub fn inspect(path: &Path) -> rag_core::Result<ModelCard> {
     let shape = Shape::read(&gguf)?;
     let vocabulary = VocabularyKind::read(&gguf)?;
     let mut by_type: BTreeMap<String, u64> = BTreeMap::new();
-    for info in gguf.content.tensor_infos.values() {
-        let name = format!("{:?}", info.ggml_dtype);
-        *by_type.entry(name).or_default() += info.shape.elem_count() as u64;
+    for place in gguf.tensors.values() {
+        let name = format!("{:?}", place.info.ggml_dtype);
+        *by_type.entry(name).or_default() += place.info.shape.elem_count() as u64;
     }
     let mut types: Vec<_> = by_type.into_iter().collect();
     types.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
@@ -55,23 +60,58 @@ pub fn inspect(path: &Path) -> rag_core::Result<ModelCard> {
         parameters: types.iter().map(|(_, count)| count).sum(),
         types,
         context_tokens: shape.context,
-        vocabulary: vocabulary.name.to_owned(),
+        vocabulary: vocabulary.name().to_owned(),
         vocabulary_size: shape.vocabulary,
         has_template: gguf.text("tokenizer.chat_template").is_some(),
     })
 }
 
-/// An open GGUF file whose tensors are all there.
+/// Where a tensor lies.
+#[derive(Debug)]
+struct Place {
+    info: TensorInfo,
+    /// Number of its file, from 0.
+    part: usize,
+}
+
+/// One file of a model.
+#[derive(Debug)]
+struct Part {
+    file: BufReader<File>,
+    data_start: u64,
+}
+
+/// An open model whose tensors are all there.
 #[derive(Debug)]
 pub(crate) struct Gguf {
     path: PathBuf,
-    file: BufReader<File>,
-    pub(crate) content: Content,
+    parts: Vec<Part>,
+    metadata: HashMap<String, Value>,
+    tensors: HashMap<String, Place>,
 }
 
 impl Gguf {
-    /// Reads the header and checks that every tensor lies inside the file.
+    /// Reads the header, and those of the files that belong to it, and checks that every tensor lies
+    /// inside its file.
     pub(crate) fn open(path: &Path) -> Result<Self> {
+        let mut gguf = Self {
+            path: path.to_owned(),
+            parts: Vec::new(),
+            metadata: HashMap::new(),
+            tensors: HashMap::new(),
+        };
+        gguf.metadata = gguf.add(path)?;
+        if let Some(count) = gguf.number("split.count").filter(|count| *count > 1) {
+            gguf.add_others(path, count)?;
+        }
+        if gguf.tensors.is_empty() {
+            return Err(gguf.unsound("it has no tensors"));
+        }
+        Ok(gguf)
+    }
+
+    /// Adds the tensors of the file at `path` and gives its metadata.
+    fn add(&mut self, path: &Path) -> Result<HashMap<String, Value>> {
         let read = |source| Fault::Read {
             path: path.to_owned(),
             source,
@@ -79,14 +119,54 @@ impl Gguf {
         let file = File::open(path).map_err(read)?;
         let length = file.metadata().map_err(read)?.len();
         let mut file = BufReader::new(file);
-        let content = Content::read(&mut file).map_err(|error| unreadable(path, error))?;
-        let gguf = Self {
-            path: path.to_owned(),
+        let header =
+            Header::read(&mut file, length).map_err(|problem| unreadable(path, problem))?;
+        check_complete(path, &header, length)?;
+        let part = self.parts.len();
+        for (name, info) in header.tensors {
+            if self.tensors.contains_key(&name) {
+                return Err(unreadable(path, Problem::Twice(name)));
+            }
+            self.tensors.insert(name, Place { info, part });
+        }
+        self.parts.push(Part {
             file,
-            content,
+            data_start: header.data_start,
+        });
+        Ok(header.metadata)
+    }
+
+    /// Adds the other files of a model that is split into `count`.
+    fn add_others(&mut self, path: &Path, count: usize) -> Result<()> {
+        if self.number("split.no").unwrap_or(0) != 0 {
+            return Err(self.unsound(format!(
+                "it is not the first of its {count} files; name the one that ends in `-00001-of-{count:05}.gguf`"
+            )));
+        }
+        let name = self.label();
+        let stem = name.strip_suffix(&format!("-00001-of-{count:05}.gguf"));
+        let Some(stem) = stem.filter(|_| count < 100_000) else {
+            return Err(self.unsound(format!(
+                "it is one of {count} files, and its name does not end in `-00001-of-{count:05}.gguf`, so that the others can't be found"
+            )));
         };
-        gguf.check_complete(length)?;
-        Ok(gguf)
+        for number in 2..=count {
+            let other = path.with_file_name(format!("{stem}-{number:05}-of-{count:05}.gguf"));
+            let metadata = self.add(&other)?;
+            let own = metadata.get("split.no").and_then(whole);
+            if own.is_some_and(|own| own != number - 1) {
+                return Err(self.unsound(format!("`{}` is not its file {number}", other.display())));
+            }
+        }
+        if let Some(claimed) = self.number("split.tensors.count")
+            && claimed != self.tensors.len()
+        {
+            return Err(self.unsound(format!(
+                "its files have {} tensors together and should have {claimed}",
+                self.tensors.len()
+            )));
+        }
+        Ok(())
     }
 
     /// The file's name, for messages.
@@ -104,8 +184,12 @@ impl Gguf {
         }
     }
 
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.metadata.contains_key(key)
+    }
+
     pub(crate) fn text(&self, key: &str) -> Option<&str> {
-        match self.content.metadata.get(key)? {
+        match self.metadata.get(key)? {
             Value::String(text) => Some(text),
             _ => None,
         }
@@ -113,7 +197,7 @@ impl Gguf {
 
     /// A whole number of any width.
     pub(crate) fn number(&self, key: &str) -> Option<usize> {
-        whole(self.content.metadata.get(key)?)
+        whole(self.metadata.get(key)?)
     }
 
     pub(crate) fn required_number(&self, key: &str) -> Result<usize> {
@@ -122,7 +206,7 @@ impl Gguf {
     }
 
     pub(crate) fn float(&self, key: &str) -> Option<f64> {
-        match self.content.metadata.get(key)? {
+        match self.metadata.get(key)? {
             Value::F32(x) => Some(f64::from(*x)),
             Value::F64(x) => Some(*x),
             _ => None,
@@ -130,14 +214,24 @@ impl Gguf {
     }
 
     pub(crate) fn flag(&self, key: &str) -> Option<bool> {
-        self.content.metadata.get(key)?.to_bool().ok()
+        self.metadata.get(key)?.to_bool().ok()
     }
 
     pub(crate) fn array(&self, key: &str) -> Result<&[Value]> {
-        match self.content.metadata.get(key) {
+        match self.metadata.get(key) {
             Some(Value::Array(values)) => Ok(values),
             _ => Err(self.unsound(format!("`{key}` is missing or not a list"))),
         }
+    }
+
+    /// Names of all tensors, in no order.
+    pub(crate) fn tensor_names(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.tensors.keys().map(String::as_str)
+    }
+
+    /// The dimensions of a tensor, rows first.
+    pub(crate) fn dims(&self, name: &str) -> Option<&[usize]> {
+        self.tensors.get(name).map(|place| place.info.shape.dims())
     }
 
     /// Reads one tensor's bytes.
@@ -146,37 +240,71 @@ impl Gguf {
         name: &str,
         device: &candle_core::Device,
     ) -> Result<Option<QTensor>> {
-        let Some(info) = self.content.tensor_infos.get(name) else {
+        let label = self.label();
+        let Some(place) = self.tensors.get(name) else {
             return Ok(None);
         };
-        let start = self.content.tensor_data_offset;
-        let tensor = info.read(&mut self.file, start, device);
-        let label = self.label();
+        let part = &mut self.parts[place.part];
+        let tensor = place.info.read(&mut part.file, part.data_start, device);
         tensor.map(Some).of(&label)
     }
 
-    fn check_complete(&self, length: u64) -> Result<()> {
-        let mut missing: Option<(u64, &str)> = None;
-        let mut end_of_all = 0;
-        for (name, info) in &self.content.tensor_infos {
-            let Some(bytes) = size_in_bytes(info.shape.dims(), info.ggml_dtype) else {
-                return Err(self.unsound(format!("tensor `{name}` has impossible dimensions")));
-            };
-            let start = self.content.tensor_data_offset.saturating_add(info.offset);
-            let end = start.saturating_add(bytes);
-            end_of_all = end_of_all.max(end);
-            if end > length && missing.is_none_or(|(first, _)| start < first) {
-                missing = Some((start, name));
-            }
-        }
-        missing.map_or(Ok(()), |(_, tensor)| {
-            Err(Fault::CutShort {
-                path: self.path.clone(),
-                tensor: tensor.to_owned(),
-                missing: end_of_all - length,
+    /// Reads a tensor of three dimensions as matrices, one for each value of the first.
+    pub(crate) fn matrices(
+        &mut self,
+        name: &str,
+        device: &candle_core::Device,
+    ) -> Result<Option<Vec<QTensor>>> {
+        let label = self.label();
+        let Some(place) = self.tensors.get(name) else {
+            return Ok(None);
+        };
+        let part = &mut self.parts[place.part];
+        let TensorInfo {
+            ggml_dtype,
+            ref shape,
+            offset,
+        } = place.info;
+        let (count, rows, columns) = shape.dims3().of(&label)?;
+        let bytes = size_in_bytes(&[rows, columns], ggml_dtype).unwrap_or(0);
+        (0..count as u64)
+            .map(|n| {
+                let one = TensorInfo {
+                    ggml_dtype,
+                    shape: (rows, columns).into(),
+                    offset: offset + n * bytes,
+                };
+                one.read(&mut part.file, part.data_start, device).of(&label)
             })
-        })
+            .collect::<Result<_>>()
+            .map(Some)
     }
+}
+
+fn check_complete(path: &Path, header: &Header, length: u64) -> Result<()> {
+    let mut missing: Option<(u64, &str)> = None;
+    let mut end_of_all = 0;
+    for (name, info) in &header.tensors {
+        let Some(bytes) = size_in_bytes(info.shape.dims(), info.ggml_dtype) else {
+            return Err(Fault::Unsound {
+                model: path.display().to_string(),
+                problem: format!("tensor `{name}` has impossible dimensions"),
+            });
+        };
+        let start = header.data_start.saturating_add(info.offset);
+        let end = start.saturating_add(bytes);
+        end_of_all = end_of_all.max(end);
+        if end > length && missing.is_none_or(|(first, _)| start < first) {
+            missing = Some((start, name));
+        }
+    }
+    missing.map_or(Ok(()), |(_, tensor)| {
+        Err(Fault::CutShort {
+            path: path.to_owned(),
+            tensor: tensor.to_owned(),
+            missing: end_of_all - length,
+        })
+    })
 }
 
 /// A metadata value as a count; none for a negative number or anything else.
@@ -208,53 +336,25 @@ fn size_in_bytes(dims: &[usize], kind: GgmlDType) -> Option<u64> {
         .map(|bytes| bytes as u64)
 }
 
-/// candle says "unknown dtype for tensor 23"; people know the type by its name.
-fn unreadable(path: &Path, error: candle_core::Error) -> Fault {
-    let said = error.to_string();
-    let number = said
-        .split_once("unknown dtype for tensor ")
-        .and_then(|(_, rest)| {
-            let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
-            digits.parse::<usize>().ok()
-        });
-    match number {
-        Some(number) => Fault::Unsupported {
+fn unreadable(path: &Path, problem: Problem) -> Fault {
+    match problem {
+        Problem::TensorType { number, .. } => Fault::Unsupported {
             model: path.display().to_string(),
             what: "tensor type",
-            found: type_name(number),
+            found: header::type_name(number),
             known: "Q4_K, Q6_K, Q8_0, Q5_K, Q2_K, Q3_K, Q4_0, Q4_1, Q5_0, Q5_1, F32, F16, BF16"
                 .to_owned(),
         },
-        None => Fault::Format {
+        problem => Fault::Format {
             path: path.to_owned(),
             format: "GGUF",
-            source: Box::new(error),
+            source: Box::new(problem),
         },
     }
 }
 
-/// Names of the GGML types that candle does not read (`enum ggml_type` in ggml.h).
-fn type_name(number: usize) -> String {
-    const NAMES: &[(usize, &str)] = &[
-        (16, "IQ2_XXS"),
-        (17, "IQ2_XS"),
-        (18, "IQ3_XXS"),
-        (19, "IQ1_S"),
-        (20, "IQ4_NL"),
-        (21, "IQ3_S"),
-        (22, "IQ2_S"),
-        (23, "IQ4_XS"),
-        (29, "IQ1_M"),
-        (34, "TQ1_0"),
-        (35, "TQ2_0"),
-        (39, "MXFP4"),
-    ];
-    NAMES.iter().find(|(n, _)| *n == number).map_or_else(
-        || format!("number {number}"),
-        |(_, name)| (*name).to_owned(),
-    )
-}
-
+#[cfg(test)]
+mod hostile;
 #[cfg(test)]
 mod tests {
     use candle_core::{DType, Device, Tensor};
@@ -297,9 +397,9 @@ mod tests {
     fn experts_and_unknown_position_scalings_are_refused_by_name() {
         let experts = TinyModel::new("llama").with("llama.expert_count", Value::U32(8));
         assert!(refusal(&experts).fact.contains("`llama with experts`"));
-        let yarn = Value::String("yarn".into());
-        let yarn = TinyModel::new("llama").with("llama.rope.scaling.type", yarn);
-        assert!(refusal(&yarn).fact.contains("position scaling `yarn`"));
+        let other = Value::String("dynamic".into());
+        let other = TinyModel::new("llama").with("llama.rope.scaling.type", other);
+        assert!(refusal(&other).fact.contains("position scaling `dynamic`"));
     }
 
     #[test]
