@@ -43,6 +43,7 @@ fn run(args: Args, printer: &mut Printer) -> anyhow::Result<Exit> {
     let config = Config::resolve(&args);
     match args.verb {
         Verb::Ingest(options) => verbs::ingest::run(&config?, &options, printer),
+        Verb::Watch(options) => verbs::watch::run(&config?, &options, printer),
         Verb::Search(options) => verbs::search::run(&config?, &options, printer),
         Verb::Ask(options) => verbs::ask::run(&config?, &options, printer),
         Verb::Status(options) => verbs::status::run(&config?, &options, printer),

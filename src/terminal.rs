@@ -235,6 +235,24 @@ pub(crate) fn stop_on_interrupt(stop: Arc<AtomicBool>) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// How long a verb may take to end after Ctrl-C where somebody waits for it.
+const SOON: Duration = Duration::from_millis(800);
+
+/// A switch that is flipped by Ctrl-C or SIGTERM, after which `wake` is called; what has not ended soon
+/// after is ended. Only for what may be killed at any moment.
+pub(crate) fn stop_soon(wake: impl Fn() + Send + 'static) -> anyhow::Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flipped = Arc::clone(&stop);
+    ctrlc::set_handler(move || {
+        flipped.store(true, Ordering::Relaxed);
+        wake();
+        std::thread::sleep(SOON);
+        #[allow(clippy::exit)] // the polite way was tried
+        std::process::exit(Exit::Interrupted as i32);
+    })?;
+    Ok(stop)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,7 +7,7 @@ use rag_core::{Code, Embedder, Error, Extractor, Generator, Reranker, Result};
 use rag_engine::{Engine, KnowledgeBase, Likelihood, Limits, Settings, WorkerPool};
 use rag_model::{
     Catalogue, Device, EmbedderSizer, EmbedderSpec, GgufGenerator, Kind, LoadingEmbedder,
-    LocalEmbedder, LocalReranker, ModelFiles, RerankerSpec, Role, Shelf, Support,
+    LocalEmbedder, LocalReranker, ModelFiles, RerankerSpec, RestingEmbedder, Role, Shelf, Support,
 };
 use rag_text::Reader;
 
@@ -55,6 +55,30 @@ pub(crate) fn embedder_for_writing(
         (_, Err(error)) if error.code != Code::NoKnowledgeBase => Err(error),
         (flag, _) => embedder(config, config.embedder(flag)),
     }
+}
+
+/// The same, to be loaded when it is needed, with its name. It is loaded once now, so that what is wrong
+/// with its files is told at once.
+pub(crate) fn resting_embedder(
+    config: &Config,
+    flag: Option<&str>,
+) -> Result<(String, Arc<RestingEmbedder>)> {
+    let kb = KnowledgeBase::new(&config.home, &config.kb)?;
+    let name = match (flag, kb.embedder()) {
+        (None, Ok(name)) => name,
+        (_, Err(error)) if error.code != Code::NoKnowledgeBase => return Err(error),
+        (flag, _) => config.embedder(flag).to_owned(),
+    };
+    let (files, spec) = embedder_files(config, &name)?;
+    let embedder = RestingEmbedder::new(files, spec, Device::best());
+    embedder.wake()?;
+    Ok((name, Arc::new(embedder)))
+}
+
+/// Whether the knowledge base has another embedder than the one of this name.
+pub(crate) fn has_changed(config: &Config, name: &str) -> Result<bool> {
+    let kb = KnowledgeBase::new(&config.home, &config.kb)?;
+    Ok(kb.embedder()? != name)
 }
 
 /// An engine for one question, with the embedder that the knowledge base was made with.

@@ -35,6 +35,9 @@ mod reading;
 /// What happens to a knowledge base over time: changes, kills, two at once.
 mod lifecycle;
 
+/// A knowledge base that stays in step with its folder.
+mod watch;
+
 /// Changing the embedder of a knowledge base.
 mod reindex;
 

@@ -32,6 +32,7 @@ const KEPT: &[(&str, &[&str])] = &[
     ("pdf*", &["text"]),
     ("scraper", &["text"]),
     ("text-splitter", &["text"]),
+    ("notify", &["engine"]),
     ("landlock", &["engine"]),
     ("seccompiler", &["engine"]),
     ("clap*", &[BINARY]),

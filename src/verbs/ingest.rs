@@ -7,7 +7,7 @@ use indicatif::ProgressBar;
 use rag_core::{Embedder, Plan, PlanRow, Report, Row, Status, Step};
 use rag_engine::{Again, IgnoreFiles, IngestEvent, Selection, Settings};
 
-use crate::args::Ingest;
+use crate::args::{Ingest, Selecting};
 use crate::config::Config;
 use crate::exit::Exit;
 use crate::terminal::{Printer, byte_bar, name, stop_on_interrupt};
@@ -50,18 +50,8 @@ pub(crate) fn run(
 }
 
 fn settings(options: &Ingest) -> Settings {
-    let defaults = Selection::default();
     Settings {
-        selection: Selection {
-            include: options.include.clone(),
-            exclude: options.exclude.clone(),
-            max_file_bytes: options.max_file_size.unwrap_or(defaults.max_file_bytes),
-            ignore_files: if options.no_ignore {
-                IgnoreFiles::Disregarded
-            } else {
-                IgnoreFiles::Followed
-            },
-        },
+        selection: selection(&options.selecting),
         again: if options.force {
             Again::Everything
         } else if options.reading.passwords.is_empty() {
@@ -71,6 +61,21 @@ fn settings(options: &Ingest) -> Settings {
         },
         readers: options.jobs.map_or(0, usize::from),
         ..Settings::default()
+    }
+}
+
+/// What is taken in of the paths that are given.
+pub(crate) fn selection(selecting: &Selecting) -> Selection {
+    let defaults = Selection::default();
+    Selection {
+        include: selecting.include.clone(),
+        exclude: selecting.exclude.clone(),
+        max_file_bytes: selecting.max_file_size.unwrap_or(defaults.max_file_bytes),
+        ignore_files: if selecting.no_ignore {
+            IgnoreFiles::Disregarded
+        } else {
+            IgnoreFiles::Followed
+        },
     }
 }
 

@@ -12,3 +12,4 @@ pub(crate) mod reindex;
 pub(crate) mod search;
 pub(crate) mod status;
 pub(crate) mod throughput;
+pub(crate) mod watch;

@@ -1,7 +1,7 @@
 //! The engine: one knowledge base, the ports it works with, and the verbs as methods.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -16,7 +16,8 @@ use crate::drafts::{Desk, Drafting, Drafts, no_generator};
 use crate::evaluate::{
     self, AnswerScores, Answered, Answering, EvalEvent, Evaluation, Gold, Scores,
 };
-use crate::ingest::{Ingest, IngestEvent, chunks_of, rules};
+use crate::extent::Extent;
+use crate::ingest::{Bounds, Ingest, IngestEvent, chunks_of, rules};
 use crate::kb::{KnowledgeBase, Summary};
 use crate::plan::Terms;
 use crate::reindex::{self, Reindex, ReindexPlan};
@@ -26,17 +27,19 @@ use crate::survey::survey;
 
 /// One knowledge base with its ports. Models are needed only by the verbs that use them.
 pub struct Engine {
-    kb: KnowledgeBase,
+    pub(crate) kb: KnowledgeBase,
     extractor: Arc<dyn Extractor>,
     embedder: Option<Arc<dyn Embedder>>,
     reranker: Option<Arc<dyn Reranker>>,
     generator: Option<Arc<dyn Generator>>,
-    settings: Settings,
+    pub(crate) settings: Settings,
     /// What questions are put to; none where they are put to what is there at the time.
     held: Option<Arc<Store>>,
     /// The store that was opened last: opening takes longer than a search.
     opened: Mutex<Option<Arc<Store>>>,
-    stop: Arc<AtomicBool>,
+    /// Questions that are being answered.
+    answering: AtomicUsize,
+    pub(crate) stop: Arc<AtomicBool>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -60,6 +63,7 @@ impl Engine {
             settings: Settings::default(),
             held: None,
             opened: Mutex::default(),
+            answering: AtomicUsize::new(0),
             stop: Arc::default(),
         }
     }
@@ -102,6 +106,13 @@ impl Engine {
         Ok((self, embedder))
     }
 
+    /// Ends the running verb by this switch, which may be that of others too.
+    #[must_use]
+    pub fn with_stop_switch(mut self, stop: Arc<AtomicBool>) -> Self {
+        self.stop = stop;
+        self
+    }
+
     /// A switch that ends the running verb at the next safe point.
     #[must_use]
     pub fn stop_switch(&self) -> Arc<AtomicBool> {
@@ -118,20 +129,41 @@ impl Engine {
         paths: &[PathBuf],
         on_event: &mut dyn FnMut(IngestEvent<'_>),
     ) -> Result<Report> {
+        let bounds = Bounds {
+            extent: &Extent::default(),
+            proof: &|| Ok(()),
+            is_tidied: true,
+            readers: None,
+            doing: "rag ingest",
+            is_brief: false,
+        };
+        self.ingest_within(paths, &bounds, on_event)
+    }
+
+    /// [`Engine::ingest`], bounded.
+    pub(crate) fn ingest_within(
+        &self,
+        paths: &[PathBuf],
+        bounds: &Bounds<'_>,
+        on_event: &mut dyn FnMut(IngestEvent<'_>),
+    ) -> Result<Report> {
         let embedder = self.embedder()?;
         for path in paths {
             crate::walk::must_exist(path)?; // before a knowledge base is made for nothing
         }
         let store = Store::open(&self.kb.dir(), &layout_of(embedder))
             .map_err(|error| self.with_kb_in_hint(error))?;
+        store.note_writer(bounds.doing, bounds.is_brief);
         let ingest = Ingest {
             store: &store,
+            extent: self.grounds(bounds.extent),
             embedder,
             extractor: &*self.extractor,
             sizes: self.settings.sizes(embedder.max_tokens()),
             selection: &self.settings.selection,
             again: self.settings.again,
-            readers: self.settings.readers,
+            bounds,
+            readers: bounds.readers.unwrap_or(self.settings.readers),
             stop: &self.stop,
         };
         ingest.run(paths, on_event)
@@ -155,6 +187,7 @@ impl Engine {
             rules: &rules,
             again: self.settings.again,
         };
+        let paths = (paths, &self.grounds(&Extent::default()));
         let survey = survey(paths, known, &self.settings.selection, terms, &self.stop)?;
         let mut plan = survey.shown(terms);
         plan.took_ms = started.elapsed().as_millis() as u64;
@@ -178,6 +211,7 @@ impl Engine {
         if old.layout().is_comparable(&layout) {
             return Ok(None);
         }
+        old.note_writer("rag reindex", false);
         let dir = self.kb.dir();
         let begun = Store::open_successor(&dir)?;
         reindex::must_have_room(&dir, &old, begun.as_ref(), &layout)?;
@@ -254,6 +288,7 @@ impl Engine {
     /// `NoKnowledgeBase`, `Incompatible`, and whatever the store or the embedder reports. No query is
     /// refused for its characters or its length.
     pub fn search_noting(&self, query: &Query, on_note: &mut dyn FnMut(&str)) -> Result<Vec<Hit>> {
+        let _answering = InProgress::begin(&self.answering);
         let store = self.reader()?;
         let breadth = self.settings.breadth();
         retrieve::search(&store, self.models(), query, breadth, on_note)
@@ -276,6 +311,7 @@ impl Engine {
         question: &Question,
         on_event: &mut dyn FnMut(AskEvent<'_>),
     ) -> Result<Answer> {
+        let _answering = InProgress::begin(&self.answering);
         let store = self.reader()?;
         self.asking(&store)?.run(question, on_event)
     }
@@ -369,6 +405,25 @@ impl Engine {
         self.kb.forget(paths)
     }
 
+    /// Whether a question is being answered.
+    pub(crate) fn is_answering(&self) -> bool {
+        self.answering.load(Ordering::Relaxed) > 0
+    }
+
+    /// `extent` without the place of the knowledge bases, which would never come to rest.
+    fn grounds(&self, extent: &Extent) -> Extent {
+        let own = crate::walk::absolute(&self.kb.shelf());
+        extent.clone().without([own])
+    }
+
+    /// Whether there is an embedder.
+    ///
+    /// # Errors
+    /// `ModelMissing`.
+    pub(crate) fn must_embed(&self) -> Result<()> {
+        self.embedder().map(|_| ())
+    }
+
     fn models(&self) -> Models<'_> {
         Models {
             embedder: self.embedder.as_deref(),
@@ -436,6 +491,22 @@ impl Engine {
                 .map(|hint| hint.replace("rag reindex ", &command));
         }
         error
+    }
+}
+
+/// A question that is being answered, until it is dropped.
+struct InProgress<'a>(&'a AtomicUsize);
+
+impl<'a> InProgress<'a> {
+    fn begin(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for InProgress<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

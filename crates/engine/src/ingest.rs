@@ -13,6 +13,7 @@ use rag_core::{
 use rag_index::{Batch, SourceRows, Store, Upkeep};
 use rag_text::Sizes;
 
+use crate::extent::Extent;
 use crate::pipeline::{Pipeline, Rows, ToRead};
 use crate::plan::{Action, Again, Seen, Terms};
 use crate::record::{is_folder, kept, removed, row_of, row_of_state, unreached};
@@ -41,9 +42,27 @@ pub(crate) struct Ingest<'a> {
     pub(crate) sizes: Sizes,
     pub(crate) selection: &'a Selection,
     pub(crate) again: Again,
+    /// That of the bounds, without the place of the knowledge bases.
+    pub(crate) extent: Extent,
+    pub(crate) bounds: &'a Bounds<'a>,
     /// Files read at once; 0 for one each core.
     pub(crate) readers: usize,
     pub(crate) stop: &'a AtomicBool,
+}
+
+/// What sets a run apart from one over all of its paths that nobody else waits for.
+pub(crate) struct Bounds<'a> {
+    /// What is looked at.
+    pub(crate) extent: &'a Extent,
+    /// Asked when all was looked at and nothing was done: whether what was seen can be relied on.
+    pub(crate) proof: &'a dyn Fn() -> Result<()>,
+    /// Whether the run ends with upkeep; a long one does some on its way all the same.
+    pub(crate) is_tidied: bool,
+    /// Files read at once, where that is not for the settings to say.
+    pub(crate) readers: Option<usize>,
+    /// What another process is told that wants to write, and whether it should rather wait.
+    pub(crate) doing: &'a str,
+    pub(crate) is_brief: bool,
 }
 
 /// Chunks that are moved at once, unless one source has more: they are held in memory.
@@ -142,7 +161,9 @@ impl Ingest<'_> {
             again: self.again,
         };
         let known = self.store.sources()?;
+        let paths = (paths, &self.extent);
         let survey = survey(paths, known, self.selection, terms, self.stop)?;
+        (self.bounds.proof)()?;
         for row in survey.skipped {
             progress.row(row, 0);
         }
@@ -152,8 +173,10 @@ impl Ingest<'_> {
         self.pipeline(rules.clone()).run(&reads, &mut progress)?;
         // Last, so that a file renamed and edited at once finds its old vectors still there.
         self.drop_sources(&drops, &mut progress)?;
-        progress.maintaining();
-        self.store.maintain(Upkeep::AfterIngest)?;
+        if self.bounds.is_tidied {
+            progress.maintaining();
+            self.store.maintain(Upkeep::AfterIngest)?;
+        }
         Ok(progress.finish(started))
     }
 

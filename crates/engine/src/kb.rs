@@ -98,10 +98,15 @@ impl KnowledgeBase {
         &self.name
     }
 
+    /// Where it lies with all others of the data home; nothing there is a source.
+    pub(crate) fn shelf(&self) -> PathBuf {
+        self.home.join("kb")
+    }
+
     /// Where it lies on disk.
     #[must_use]
     pub fn dir(&self) -> PathBuf {
-        self.home.join("kb").join(&self.name)
+        self.shelf().join(&self.name)
     }
 
     /// Name of the embedder it was made with.
@@ -209,6 +214,7 @@ impl KnowledgeBase {
     pub(crate) fn forget(&self, paths: &[PathBuf]) -> Result<Report> {
         let started = Instant::now();
         let store = self.writer()?;
+        store.note_writer("rag forget", false);
         let sources = store.sources()?;
         let mut doomed: BTreeMap<SourceKey, &SourceState> = BTreeMap::new();
         for path in paths {

@@ -21,8 +21,11 @@ mod settings;
 
 mod ingest;
 mod survey;
+mod watch;
 
+mod extent;
 mod name;
+mod placeholder;
 mod plan;
 mod selection;
 mod stamp;
@@ -80,4 +83,8 @@ pub use reindex::ReindexPlan;
 pub use sandbox::{Attempt, Confinement, Guard, Hold, Ocr, Probe};
 pub use selection::{IgnoreFiles, Selection};
 pub use settings::Settings;
+pub use watch::{
+    Bell, Footing, Looked, OnBattery, Pace, RootStatus, WatchEvent, WatchStatus, Watched, Watching,
+    give_way,
+};
 pub use workers::{Limits, ReadOptions, Recognised, ToldBy, WorkerPool, serve_extractor};

@@ -2,9 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rag_core::{Outcome, Source, SourceKey, SourceState};
 
+use crate::extent::Extent;
 use crate::name::place;
 use crate::selection::Filter;
 use crate::stamp::Stamp;
@@ -27,12 +29,15 @@ pub(crate) struct Scope {
     pub(crate) spared: HashSet<PathBuf>,
     /// What the run is not about is not proven gone either.
     pub(crate) filter: Filter,
+    /// Nor what the walk did not look at.
+    pub(crate) extent: Arc<Extent>,
 }
 
 impl Scope {
     fn proves_gone(&self, source: &Source) -> bool {
         let full = place(source);
         full.starts_with(&self.path)
+            && self.extent.covers(&full)
             && !full.ancestors().any(|above| self.spared.contains(above))
             && !self.filter.leaves_out(&full)
     }
@@ -274,6 +279,7 @@ mod tests {
             path: path.into(),
             spared: spared.iter().map(PathBuf::from).collect(),
             filter: Filter::new(Path::new(path), &selection).unwrap(),
+            extent: Arc::default(),
         }
     }
 
@@ -361,6 +367,15 @@ mod tests {
         let all = ["a.tmp", "drafts/x/b.md", "c.md"].map(|path| known(path, path));
         let plan = plan(Vec::new(), all.into(), &scopes, TERMS);
         assert_eq!(summary(&plan), ["drop c.md"]);
+    }
+
+    #[test]
+    fn a_look_at_some_places_proves_nothing_about_others() {
+        let mut scope = whole();
+        scope[0].extent = Arc::new(Extent::of(["/docs/a".into(), "/docs/b.md".into()]));
+        let all = ["a/x", "ab/x", "b.md", "c.md"].map(|path| known(path, path));
+        let plan = plan(Vec::new(), all.into(), &scope, TERMS);
+        assert_eq!(summary(&plan), ["drop a/x", "drop b.md"]);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use rag_core::{Outcome, Plan, PlanRow, Result, Row, SourceKey, SourceState, Step
 use rayon::prelude::{IntoParallelIterator, ParallelIterator};
 
 use crate::engine::interrupted;
+use crate::extent::Extent;
 use crate::plan::{Action, Again, Scope, Seen, Terms, is_out_of_reach, plan, to_hash};
 use crate::record::is_folder;
 use crate::selection::Selection;
@@ -25,12 +26,12 @@ pub(crate) struct Survey {
     pub(crate) actions: Vec<Action>,
 }
 
-/// Surveys `paths` against what is `known`.
+/// Surveys `paths`, as far as `extent` says, against what is `known`.
 ///
 /// # Errors
 /// As [`walk`]; `Interrupted`.
 pub(crate) fn survey(
-    paths: &[PathBuf],
+    (paths, extent): (&[PathBuf], &Extent),
     known: Vec<SourceState>,
     selection: &Selection,
     terms: Terms<'_>,
@@ -38,7 +39,7 @@ pub(crate) fn survey(
 ) -> Result<Survey> {
     let mut roots: Vec<String> = known.iter().map(|s| s.source.root.clone()).collect();
     roots.dedup();
-    let mut walked = walk(paths, &roots, selection)?;
+    let mut walked = walk(paths, &roots, selection, extent)?;
     let open = to_hash(&walked.seen, &known, &walked.scopes, terms);
     let mut unreached = walked.unreached;
     let mut seen = Vec::with_capacity(open.len());

@@ -1,14 +1,18 @@
 //! The walk: which files there are under the paths that were given. Every file that is passed over
 //! has a row with the reason; files that are ignored, hidden or left out by a pattern are not looked at.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs::{FileType, Metadata};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use ignore::{DirEntry, WalkBuilder};
 use rag_core::{Error, Result, Row, Source, SourceKey, Status};
 
+use crate::extent::Extent;
 use crate::name::{is_nameable, path_of, written};
+use crate::placeholder;
 use crate::plan::{Scope, Seen};
 use crate::selection::{Filter, IgnoreFiles, Selection};
 use crate::stamp::Stamp;
@@ -33,7 +37,7 @@ pub(crate) struct Unreached {
     pub(crate) reason: String,
 }
 
-/// Walks `paths`. A path inside a folder that was ingested before is walked as a part of it, so that
+/// Walks `paths`, as far as `extent` says. A path inside a folder that was ingested before is walked as a part of it, so that
 /// a source has one name however it is reached.
 ///
 /// # Errors
@@ -43,7 +47,9 @@ pub(crate) fn walk(
     paths: &[PathBuf],
     known_roots: &[String],
     selection: &Selection,
+    extent: &Extent,
 ) -> Result<Walk> {
+    let extent = Arc::new(extent.clone());
     let mut roots: Vec<PathBuf> = known_roots.iter().map(|root| path_of(root)).collect();
     let tops = paths.iter().map(|path| absolute(path));
     roots.extend(tops.filter(|top| top.is_dir()));
@@ -61,10 +67,11 @@ pub(crate) fn walk(
         let filter = Filter::new(within, selection)?;
         let mut scope = Scope {
             path: top.clone(),
-            spared: HashSet::new(),
+            spared: extent.away().clone(),
             filter: filter.clone(),
+            extent: Arc::clone(&extent),
         };
-        for entry in walker(&top, filter, selection.ignore_files).build() {
+        for entry in walker(&top, filter, &extent, selection.ignore_files).build() {
             let look = match entry {
                 Ok(entry) => look_at(&entry, &root, &scope.filter, selection.max_file_bytes),
                 Err(error) => unreadable(&error, &root),
@@ -79,6 +86,29 @@ pub(crate) fn walk(
         unreached: found.unreached.into_values().collect(),
         scopes,
     })
+}
+
+/// The folders that a walk looks into, from the top down; folders that vanish meanwhile are left out.
+///
+/// # Errors
+/// `Usage` for a pattern that is none.
+pub(crate) fn folders(
+    paths: &[PathBuf],
+    selection: &Selection,
+    extent: &Extent,
+) -> Result<Vec<PathBuf>> {
+    let extent = Arc::new(extent.clone());
+    let mut found = Vec::new();
+    for path in paths.iter().filter(|path| path.is_dir()) {
+        let filter = Filter::new(path, selection)?;
+        let entries = walker(path, filter, &extent, selection.ignore_files).build();
+        let folders = entries.flatten().filter(|entry| {
+            let is_folder = entry.file_type().is_some_and(|kind| kind.is_dir());
+            is_folder && extent.covers(entry.path())
+        });
+        found.extend(folders.map(DirEntry::into_path));
+    }
+    Ok(found)
 }
 
 /// What was met so far, by absolute path: paths that are given may overlap.
@@ -100,7 +130,7 @@ impl Found {
                 self.passed.insert(place, row);
             }
             // What is too large now, or out of reach, is not proven gone.
-            Look::TooLarge(place, row) => {
+            Look::Spare(place, row) => {
                 scope.spared.insert(place.clone());
                 self.passed.insert(place, row);
             }
@@ -125,8 +155,14 @@ pub(crate) fn must_exist(path: &Path) -> Result<Metadata> {
     })
 }
 
-fn walker(top: &Path, filter: Filter, ignore_files: IgnoreFiles) -> WalkBuilder {
+fn walker(
+    top: &Path,
+    filter: Filter,
+    extent: &Arc<Extent>,
+    ignore_files: IgnoreFiles,
+) -> WalkBuilder {
     let follows = ignore_files == IgnoreFiles::Followed;
+    let extent = Arc::clone(extent);
     let mut builder = WalkBuilder::new(top);
     builder
         .hidden(true)
@@ -140,7 +176,7 @@ fn walker(top: &Path, filter: Filter, ignore_files: IgnoreFiles) -> WalkBuilder 
         .sort_by_file_path(Ord::cmp)
         .filter_entry(move |entry| {
             let is_dir = entry.file_type().is_some_and(|kind| kind.is_dir());
-            !(is_dir && filter.leaves_out_folder(entry.path()))
+            extent.leads_by(entry.path()) && !(is_dir && filter.leaves_out_folder(entry.path()))
         });
     if follows {
         builder.add_custom_ignore_filename(".ragignore");
@@ -153,7 +189,8 @@ enum Look {
     Nothing,
     File(Seen),
     Pass(PathBuf, Row),
-    TooLarge(PathBuf, Row),
+    /// Passed over now, and what is known of it stays.
+    Spare(PathBuf, Row),
     Unreached(PathBuf, Unreached),
 }
 
@@ -178,16 +215,26 @@ fn look_at(entry: &DirEntry, root: &Path, filter: &Filter, max_bytes: u64) -> Lo
     if !is_nameable(path) {
         return Look::Pass(path.to_owned(), passed("its path is no text".to_owned()));
     }
-    let stamp = match entry.metadata() {
-        Ok(meta) => Stamp::of(&meta),
+    if entry.depth() > 0
+        && let Some(reason) = working_copy(entry.file_name())
+    {
+        return Look::Pass(path.to_owned(), passed(reason.to_owned()));
+    }
+    let meta = match entry.metadata() {
+        Ok(meta) => meta,
         Err(error) => return unreached(path, source, &Kind::File, &error),
     };
+    if placeholder::is_one(&meta) {
+        let reason = "its content is in the cloud and was not fetched";
+        return Look::Spare(path.to_owned(), passed(reason.to_owned()));
+    }
+    let stamp = Stamp::of(&meta);
     if stamp.size > max_bytes {
         let reason = format!(
             "{} bytes, more than the {max_bytes} that a file may have (--max-file-size)",
             stamp.size
         );
-        return Look::TooLarge(path.to_owned(), passed(reason));
+        return Look::Spare(path.to_owned(), passed(reason));
     }
     Look::File(Seen {
         source,
@@ -195,6 +242,24 @@ fn look_at(entry: &DirEntry, root: &Path, filter: &Filter, max_bytes: u64) -> Lo
         stamp,
         hash: None,
     })
+}
+
+/// What editors and browsers keep beside a file while it is open or on its way, and what stays of it.
+fn working_copy(name: &OsStr) -> Option<&'static str> {
+    let name = name.to_string_lossy();
+    let ends = |endings: &[&str]| {
+        let extension = name.rsplit_once('.').map(|(_, extension)| extension);
+        extension.is_some_and(|extension| endings.contains(&extension))
+    };
+    if name.ends_with('~') || (name.starts_with('#') && name.ends_with('#')) {
+        Some("an editor's copy of the file beside it")
+    } else if name.starts_with("~$") || ends(&["swp", "swo", "swx"]) {
+        Some("an editor's note that the file beside it is open")
+    } else if ends(&["crdownload", "part", "partial"]) {
+        Some("a download that is not complete")
+    } else {
+        None
+    }
 }
 
 /// What a file is that is none. Opening one of these could wait for ever, or never end.
@@ -278,7 +343,7 @@ fn source_of(path: &Path, root: &Path) -> Source {
 /// `path` from the file system's root, links resolved as far as it exists.
 pub(crate) fn absolute(path: &Path) -> PathBuf {
     let full = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let mut missing: Vec<&std::ffi::OsStr> = Vec::new();
+    let mut missing: Vec<&OsStr> = Vec::new();
     for ancestor in full.ancestors() {
         if let Ok(real) = ancestor.canonicalize() {
             return missing
@@ -323,7 +388,7 @@ mod tests {
     }
 
     fn walk_all(dir: &Path) -> Walk {
-        walk(&[dir.to_owned()], &[], &selection()).unwrap()
+        walk(&[dir.to_owned()], &[], &selection(), &Extent::default()).unwrap()
     }
 
     #[test]
@@ -351,7 +416,7 @@ mod tests {
             include: vec!["*.md".into()],
             ..selection()
         };
-        let walked = walk(&[dir.path().to_owned()], &[], &all).unwrap();
+        let walked = walk(&[dir.path().to_owned()], &[], &all, &Extent::default()).unwrap();
         assert_eq!(
             names(&walked),
             ["a.md", "draft.md", "secret.md", "sub/b.md"]
@@ -376,7 +441,13 @@ mod tests {
         assert_eq!(passed, ["broken", "itself", "out", "out.md", "sub/round"]);
         assert!(reasons(&walked).iter().all(|row| row.1.contains("link")));
         // A link that is given is the place it leads to.
-        let given = walk(&[dir.path().join("out")], &[], &selection()).unwrap();
+        let given = walk(
+            &[dir.path().join("out")],
+            &[],
+            &selection(),
+            &Extent::default(),
+        )
+        .unwrap();
         assert_eq!(names(&given), ["secret.md"]);
     }
 
@@ -399,7 +470,7 @@ mod tests {
                 ("socket.md", "a socket, not a file")
             ]
         );
-        let given = walk(&["/dev/zero".into()], &[], &selection()).unwrap();
+        let given = walk(&["/dev/zero".into()], &[], &selection(), &Extent::default()).unwrap();
         assert_eq!(reasons(&given), [("zero", "a device, not a file")]);
     }
 
@@ -450,7 +521,7 @@ mod tests {
             std::fs::write(dir.path().join("big.md"), vec![b'x'; 200]).unwrap();
         }
         let tops = [one.path().to_owned(), two.path().to_owned()];
-        let walked = walk(&tops, &[], &selection()).unwrap();
+        let walked = walk(&tops, &[], &selection(), &Extent::default()).unwrap();
         assert_eq!(walked.rows.len(), 2);
     }
 
@@ -461,9 +532,21 @@ mod tests {
         std::fs::create_dir(top.join("sub")).unwrap();
         std::fs::write(top.join("sub/b.md"), "b").unwrap();
         let roots = [written(&top)];
-        let whole = walk(std::slice::from_ref(&top), &roots, &selection()).unwrap();
-        let part = walk(&[top.join("sub")], &roots, &selection()).unwrap();
-        let file = walk(&[top.join("sub/b.md")], &roots, &selection()).unwrap();
+        let whole = walk(
+            std::slice::from_ref(&top),
+            &roots,
+            &selection(),
+            &Extent::default(),
+        )
+        .unwrap();
+        let part = walk(&[top.join("sub")], &roots, &selection(), &Extent::default()).unwrap();
+        let file = walk(
+            &[top.join("sub/b.md")],
+            &roots,
+            &selection(),
+            &Extent::default(),
+        )
+        .unwrap();
         assert_eq!(names(&whole), ["sub/b.md"]);
         assert_eq!(names(&part), ["sub/b.md"]);
         assert_eq!(whole.seen[0].source, file.seen[0].source);
@@ -487,7 +570,13 @@ mod tests {
     #[test]
     fn a_missing_path_is_an_error_with_advice() {
         let dir = tempfile::tempdir().unwrap();
-        let error = walk(&[dir.path().join("nothing")], &[], &selection()).unwrap_err();
+        let error = walk(
+            &[dir.path().join("nothing")],
+            &[],
+            &selection(),
+            &Extent::default(),
+        )
+        .unwrap_err();
         assert!(error.hint.unwrap().contains("rag forget"));
     }
 }

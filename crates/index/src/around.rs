@@ -7,7 +7,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::store::{among, each};
+use crate::error::Result;
+use crate::store::among;
 use crate::view::IN_FRAGMENT;
 use crate::{Place, Ranked, Read, Store, decode, schema};
 
@@ -22,20 +23,23 @@ impl Store {
         if ranked.is_empty() {
             return Ok(HashMap::new());
         }
+        let once = || self.look_at(ranked, reach);
+        let read = match once() {
+            // As in `run`.
+            Err(_) if self.writer.is_none() => once(),
+            outcome => outcome,
+        };
+        Ok(read?)
+    }
+
+    fn look_at(&self, ranked: &[&Ranked], reach: u32) -> Result<HashMap<Place, Read>> {
         let columns = [&schema::FOUND_COLUMNS[..], &[schema::KIND, schema::CHUNKS]].concat();
         let rows = ranked.iter().flat_map(|ranked| beside(ranked.row, reach));
         let rows: BTreeSet<u64> = rows.collect();
-        let looked = self.viewed(|view| {
-            let (rows, columns) = (&rows, &columns);
-            async move {
-                let rows: Vec<u64> = rows
-                    .iter()
-                    .copied()
-                    .filter(|row| view.may_hold(*row))
-                    .collect();
-                view.read(&rows, columns).await
-            }
-        })?;
+        // All of one version: a source that is replaced meanwhile is never seen half and half.
+        let view = self.view()?;
+        let rows: Vec<u64> = rows.into_iter().filter(|row| view.may_hold(*row)).collect();
+        let looked = self.wait("read", view.read(&rows, &columns))?;
         let mut read = by_place(decode::read(&looked)?);
         let missing: Vec<String> = missing(ranked, reach, &read)
             .iter()
@@ -46,8 +50,8 @@ impl Store {
             self.searched_for
                 .fetch_add(missing.len(), std::sync::atomic::Ordering::Relaxed);
             let wanted = among(schema::ID, missing.iter().map(String::as_str));
-            let found = self.read(&self.table, &columns, wanted)?;
-            read.extend(by_place(each(&found, decode::read)?));
+            let found = self.wait("read", view.find(wanted, &columns))?;
+            read.extend(by_place(decode::read(&found)?));
         }
         Ok(read)
     }

@@ -72,6 +72,14 @@ impl Store {
         Ok(each(&read, decode::vectors)?.into_iter().collect())
     }
 
+    /// Tells other processes that want to write what this one does, and, where it will not be long,
+    /// that they should wait.
+    pub fn note_writer(&self, doing: &str, is_brief: bool) {
+        if let Some(writer) = &self.writer {
+            writer.lock.note(Some(doing.to_owned()), is_brief);
+        }
+    }
+
     /// The right to change the table, for as long as the guard lives.
     pub(crate) fn writing(&self) -> Result<MutexGuard<'_, Keys>> {
         let writer = self.writer()?;

@@ -7,11 +7,18 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{IndexError, Result};
 use crate::meta::utc_now;
+
+/// How long a holder is waited for that will not be long.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long any other is waited for: it may not have come to saying what it does.
+const GRACE: Duration = Duration::from_millis(500);
+const INTERVAL: Duration = Duration::from_millis(20);
 
 /// Who holds the lock.
 #[derive(Debug, Serialize, Deserialize)]
@@ -21,18 +28,34 @@ pub(crate) struct Holder {
     since: String,
     /// What takes so long, where that is known.
     doing: Option<String>,
+    /// It will not take long: who comes second should wait.
+    #[serde(default)]
+    brief: bool,
 }
 
 impl Holder {
+    /// How long to wait for it.
+    fn patience(holder: Option<&Self>) -> Duration {
+        match holder {
+            Some(holder) if holder.brief => PATIENCE,
+            Some(_) | None => GRACE,
+        }
+    }
+
     /// The end of the sentence "another process is writing".
     pub(crate) fn describe(holder: Option<&Self>) -> String {
-        holder.map_or_else(String::new, |Self { pid, since, doing }| {
-            let doing = doing.as_ref().map(|doing| format!(", {doing}"));
-            format!(
-                " (process {pid}, since {since}{})",
-                doing.unwrap_or_default()
-            )
-        })
+        holder.map_or_else(
+            String::new,
+            |Self {
+                 pid, since, doing, ..
+             }| {
+                let doing = doing.as_ref().map(|doing| format!(", {doing}"));
+                format!(
+                    " (process {pid}, since {since}{})",
+                    doing.unwrap_or_default()
+                )
+            },
+        )
     }
 }
 
@@ -43,8 +66,23 @@ pub(crate) struct WriterLock {
 }
 
 impl WriterLock {
-    /// Takes the lock of the store in `dir`, without waiting.
+    /// Takes the lock of the store in `dir`. It is waited for only where its holder says that it will
+    /// not be long.
     pub(crate) fn take(dir: &Path) -> Result<Self> {
+        let began = Instant::now();
+        loop {
+            match Self::try_take(dir) {
+                Err(IndexError::Locked { holder, .. })
+                    if began.elapsed() < Holder::patience(holder.as_ref()) =>
+                {
+                    std::thread::sleep(INTERVAL);
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    fn try_take(dir: &Path) -> Result<Self> {
         let path = dir.join("lock");
         let io = |verb| {
             let path = path.clone();
@@ -70,16 +108,17 @@ impl WriterLock {
             Err(TryLockError::Error(source)) => return Err(io("lock")(source)),
         }
         let lock = Self { file };
-        lock.note(None);
+        lock.note(None, false);
         Ok(lock)
     }
 
     /// Writes down who holds the lock, and what for.
-    pub(crate) fn note(&self, doing: Option<String>) {
+    pub(crate) fn note(&self, doing: Option<String>, brief: bool) {
         let holder = Holder {
             pid: std::process::id(),
             since: utc_now(),
             doing,
+            brief,
         };
         let text = serde_json::to_string(&holder).unwrap_or_default();
         let mut file = &self.file;

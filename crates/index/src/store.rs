@@ -365,7 +365,7 @@ impl Store {
     }
 
     /// The present version of the table; others wait while it is opened, for they want the same.
-    fn view(&self) -> Result<Arc<View>> {
+    pub(crate) fn view(&self) -> Result<Arc<View>> {
         let mut kept = self.view.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(table) = self.table.dataset() else {
             let message = "the table is not in a folder".to_owned();

@@ -51,7 +51,10 @@ impl Store {
     fn begin(&self, layout: &Layout) -> Result<Self> {
         let lock = &self.writer()?.lock;
         let next = Self::made(self.dir.clone(), Role::Next, layout, lock.clone())?;
-        lock.note(Some(format!("making vectors of `{}`", layout.embedder)));
+        lock.note(
+            Some(format!("making vectors of `{}`", layout.embedder)),
+            false,
+        );
         Ok(next)
     }
 

@@ -36,6 +36,7 @@ mod embedder;
 mod judge;
 mod loading;
 mod reranker;
+mod resting;
 mod sizer;
 
 mod chat;
@@ -58,6 +59,7 @@ pub use gguf::{ModelCard, inspect};
 pub use loading::LoadingEmbedder;
 pub use model_files::ModelFiles;
 pub use reranker::{LocalReranker, RerankerSpec};
+pub use resting::RestingEmbedder;
 pub use sizer::EmbedderSizer;
 
 pub use catalogue::{

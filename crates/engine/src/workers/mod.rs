@@ -85,6 +85,11 @@ impl WorkerPool {
         locked(&self.confinement).clone()
     }
 
+    /// Ends the workers that wait for files; others are started when there are files again.
+    pub fn rest(&self) {
+        locked(&self.idle).clear();
+    }
+
     /// Lets a worker try what it may not do.
     ///
     /// # Errors

@@ -24,6 +24,7 @@ use lance_index::prefilter::FilterLoader;
 use lance_select::RowAddrMask;
 use lance_table::format::IndexMetadata;
 use lancedb::Result;
+use lancedb::expr::DfExpr;
 use rag_core::SourceState;
 use tokio::sync::OnceCell;
 
@@ -81,6 +82,13 @@ impl View {
     pub(crate) async fn read(&self, rows: &[u64], columns: &[&str]) -> Result<RecordBatch> {
         let columns = ProjectionRequest::from_columns(columns, self.dataset.schema());
         Ok(self.dataset.take_rows(rows, columns).await?)
+    }
+
+    /// The rows that `filter` lets through.
+    pub(crate) async fn find(&self, filter: DfExpr, columns: &[&str]) -> Result<RecordBatch> {
+        let mut scan = self.dataset.scan();
+        scan.project(columns)?.filter_expr(filter);
+        Ok(scan.try_into_batch().await?)
     }
 
     /// The segments of an index if each row is covered by exactly one of them.
