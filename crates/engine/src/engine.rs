@@ -152,7 +152,7 @@ impl Engine {
             crate::walk::must_exist(path)?; // before a knowledge base is made for nothing
         }
         let store = Store::open(&self.kb.dir(), &layout_of(embedder))
-            .map_err(|error| self.with_kb_in_hint(error))?;
+            .map_err(|error| self.kb.in_hint(error))?;
         store.note_writer(bounds.doing, bounds.is_brief);
         let ingest = Ingest {
             store: &store,
@@ -218,7 +218,7 @@ impl Engine {
         drop(begun);
         let next = old
             .successor(&layout)
-            .map_err(|error| self.with_kb_in_hint(error))?;
+            .map_err(|error| self.kb.in_hint(error))?;
         let reindex = Reindex {
             old: &old,
             next: &next,
@@ -446,7 +446,7 @@ impl Engine {
         if let Some(embedder) = &self.embedder
             && !store.layout().is_comparable(&layout_of(&**embedder))
         {
-            return Err(self.mismatch(&store.layout().embedder, embedder.name()));
+            return Err(self.kb.mismatch(&store.layout().embedder, embedder.name()));
         }
         Ok(store)
     }
@@ -461,36 +461,6 @@ impl Engine {
         let store = Arc::new(self.kb.reader()?);
         *opened = Some(Arc::clone(&store));
         Ok(store)
-    }
-
-    fn mismatch(&self, made_by: &str, offered: &str) -> Error {
-        let kb = self.kb.name();
-        let whose = if made_by == offered {
-            "other files of "
-        } else {
-            ""
-        };
-        let fact = format!(
-            "the knowledge base `{kb}` holds vectors of {whose}`{made_by}`, not of `{offered}`"
-        );
-        let hint = format!(
-            "rag reindex --embedder {offered} makes all vectors anew; rag models verify {made_by} says \
-             whether its files are whole"
-        );
-        self.with_kb_in_hint(Error::new(Code::Incompatible, fact).hint(hint))
-    }
-
-    /// Names the knowledge base in the commands of a hint, where it is not the one that they would
-    /// take by themselves.
-    fn with_kb_in_hint(&self, mut error: Error) -> Error {
-        let kb = self.kb.name();
-        if kb != KnowledgeBase::DEFAULT {
-            let command = format!("rag reindex --kb '{kb}' ");
-            error.hint = error
-                .hint
-                .map(|hint| hint.replace("rag reindex ", &command));
-        }
-        error
     }
 }
 

@@ -239,6 +239,36 @@ impl KnowledgeBase {
         report.took_ms = started.elapsed().as_millis() as u64;
         Ok(report)
     }
+
+    /// The error of vectors that `made_by` made, where those of `offered` are wanted.
+    pub(crate) fn mismatch(&self, made_by: &str, offered: &str) -> Error {
+        let kb = &self.name;
+        let whose = if made_by == offered {
+            "other files of "
+        } else {
+            ""
+        };
+        let fact = format!(
+            "the knowledge base `{kb}` holds vectors of {whose}`{made_by}`, not of `{offered}`"
+        );
+        let hint = format!(
+            "rag reindex --embedder {offered} makes all vectors anew; rag models verify {made_by} says \
+             whether its files are whole"
+        );
+        self.in_hint(Error::new(Code::Incompatible, fact).hint(hint))
+    }
+
+    /// Names the knowledge base in the commands of a hint, where it is not the one that they would
+    /// take by themselves.
+    pub(crate) fn in_hint(&self, mut error: Error) -> Error {
+        if self.name != Self::DEFAULT {
+            let command = format!("rag reindex --kb '{}' ", self.name);
+            error.hint = error
+                .hint
+                .map(|hint| hint.replace("rag reindex ", &command));
+        }
+        error
+    }
 }
 
 /// Drops sources, and their text from the disk.
