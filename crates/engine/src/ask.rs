@@ -453,7 +453,7 @@ mod tests {
 
     #[test]
     fn a_model_that_declines_is_a_refusal() {
-        let (answer, _) = ask("I don't know.", "Where was the Tern sold?");
+        let (answer, _) = ask("I don't know.", "Where was the Tern built?");
         assert_eq!(answer.refused.unwrap().reason, RefusalReason::ModelDeclined);
     }
 
