@@ -6,8 +6,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use rag_core::Span;
 use rag_core::fold::is_unspaced;
+use rag_core::{Hit, Span};
 
 /// Share of a sentence's terms, by weight, that its support must hold.
 const COVERED: f32 = 0.35;
@@ -56,7 +56,7 @@ pub(crate) struct Evidence {
     passages: Vec<HashSet<String>>,
     /// Which passages are near the question.
     near: Vec<bool>,
-    weights: HashMap<String, f32>,
+    weights: Weights,
     question: HashSet<String>,
 }
 
@@ -99,7 +99,7 @@ impl Evidence {
             }));
         }
         Self {
-            weights: weigh(&places),
+            weights: Weights::of(places.iter().map(|place| &place.terms)),
             passages: passages
                 .iter()
                 .map(|passage| terms(&format!("{}\n{}", passage.heading, passage.text)))
@@ -175,14 +175,57 @@ impl Evidence {
         self.share(wanted, &place.terms) + self.share(wanted, &scattered) / 2.0
     }
 
-    /// Share of `wanted` that `held` holds, by weight; 0 where nothing is wanted.
     fn share(&self, wanted: &HashSet<String>, held: &HashSet<String>) -> f32 {
-        let unseen = (1.0 + self.places.len() as f32).ln();
-        let weight = |term: &String| self.weights.get(term).copied().unwrap_or(unseen);
+        self.weights.share(wanted, held)
+    }
+}
+
+/// How much terms weigh: the rarer, the more.
+#[derive(Debug)]
+pub(crate) struct Weights {
+    by_term: HashMap<String, f32>,
+    /// Of a term that is nowhere.
+    unseen: f32,
+}
+
+impl Weights {
+    /// ln(1 + N / texts that hold the term), of texts given by their terms.
+    pub(crate) fn of<'a>(texts: impl Iterator<Item = &'a HashSet<String>>) -> Self {
+        let mut by_term: HashMap<String, f32> = HashMap::new();
+        let mut all = 0.0;
+        for terms in texts {
+            all += 1.0;
+            for term in terms {
+                *by_term.entry(term.clone()).or_default() += 1.0;
+            }
+        }
+        for count in by_term.values_mut() {
+            *count = (1.0 + all / *count).ln();
+        }
+        Self {
+            by_term,
+            unseen: (1.0_f32 + all).ln(),
+        }
+    }
+
+    /// A term that is nowhere weighs like the rarest that there is.
+    pub(crate) fn with_unseen_as_rarest(mut self) -> Self {
+        self.unseen = self.by_term.values().copied().fold(1.0, f32::max);
+        self
+    }
+
+    /// Share of `wanted` that `held` holds, by weight; 0 where nothing is wanted.
+    pub(crate) fn share(&self, wanted: &HashSet<String>, held: &HashSet<String>) -> f32 {
+        let weight = |term: &String| self.by_term.get(term).copied().unwrap_or(self.unseen);
         let all: f32 = wanted.iter().map(weight).sum();
         let got: f32 = wanted.intersection(held).map(weight).sum();
         if all > 0.0 { got / all } else { 0.0 }
     }
+}
+
+/// Where a hit stands: its file and headings. They say what it is about, and are never quoted.
+pub(crate) fn standing(hit: &Hit) -> String {
+    format!("{}\n{}", hit.source.path, hit.chunk.heading.join("\n"))
 }
 
 /// Share of the question's terms that the text holds (0 to 1).
@@ -227,19 +270,6 @@ fn counts(text: &str, reach: usize) -> HashSet<(String, String)> {
         }
     }
     counts
-}
-
-/// ln(1 + N / places that hold the term).
-fn weigh(places: &[Place]) -> HashMap<String, f32> {
-    let mut counts: HashMap<String, f32> = HashMap::new();
-    for term in places.iter().flat_map(|place| &place.terms) {
-        *counts.entry(term.clone()).or_default() += 1.0;
-    }
-    let all = places.len() as f32;
-    counts
-        .into_iter()
-        .map(|(term, count)| (term, (1.0 + all / count).ln()))
-        .collect()
 }
 
 /// Sentences, and the rows of tables one by one.

@@ -12,7 +12,7 @@ use rag_core::{
 };
 use rag_index::Store;
 
-use crate::align::{Evidence, Passage};
+use crate::align::{Evidence, Passage, standing};
 use crate::cite::Citing;
 use crate::drafts::no_generator;
 use crate::engine::interrupted;
@@ -251,10 +251,7 @@ impl<'a, 'e> Draft<'a, 'e> {
         extractor: &'a dyn Extractor,
         on_event: &'e mut dyn FnMut(AskEvent<'_>),
     ) -> Self {
-        let headings: Vec<String> = hits
-            .iter()
-            .map(|hit| format!("{}\n{}", hit.source.path, hit.chunk.heading.join("\n")))
-            .collect();
+        let headings: Vec<String> = hits.iter().map(standing).collect();
         let passages: Vec<Passage<'_>> = hits
             .iter()
             .zip(&headings)

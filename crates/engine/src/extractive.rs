@@ -5,12 +5,12 @@
 //! name). The weights are round numbers; ones fitted to half of a question set find no more in the other
 //! half (benches/results/answers.md).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use rag_core::fold::is_unspaced;
 use rag_core::{Embedder, Hit, Purpose, Result, Span};
 
-use crate::align::{citable, is_number, terms};
+use crate::align::{Weights, citable, is_number, standing, terms};
 use crate::{retrieve, windows};
 
 /// A sentence that may answer.
@@ -97,7 +97,9 @@ fn by_score(extracts: &mut [Extract]) {
 /// The sentences in their order, scored by all but their vectors.
 fn by_words(question: &str, hits: &[Hit]) -> Vec<Extract> {
     let sentences = sentences(hits);
-    let weights = weigh(&sentences);
+    // That a term is in no sentence says something.
+    let weights = Weights::of(sentences.iter().map(|sentence| &sentence.terms));
+    let weights = weights.with_unseen_as_rarest();
     let asked = terms(question);
     let wanted = Wanted::of(question);
     let best = hits
@@ -107,11 +109,11 @@ fn by_words(question: &str, hits: &[Hit]) -> Vec<Extract> {
     let score = |sentence: &Sentence| {
         let hit = &hits[sentence.passage];
         let text = sentence.span.slice(&hit.chunk.text);
-        let own = share(&asked, &sentence.terms, &weights);
+        let own = weights.share(&asked, &sentence.terms);
         let both: HashSet<String> = sentence.terms.union(&sentence.context).cloned().collect();
         let features = Features {
             own,
-            around: share(&asked, &both, &weights) - own,
+            around: weights.share(&asked, &both) - own,
             near: 0.0,
             passage: hit.score / best,
             wanted: one_if(wanted.is_met(text, &sentence.terms, &asked)),
@@ -143,8 +145,7 @@ fn sentences(hits: &[Hit]) -> Vec<Sentence> {
     let mut sentences = Vec::new();
     for (passage, hit) in hits.iter().enumerate() {
         let text = &hit.chunk.text;
-        let place = format!("{}\n{}", hit.source.path, hit.chunk.heading.join("\n"));
-        let place = terms(&place);
+        let place = terms(&standing(hit));
         let mut before: HashSet<String> = HashSet::new();
         for span in citable(text) {
             let terms = terms(span.slice(text));
@@ -177,29 +178,6 @@ fn nearness(
     let vectors = embedder.embed(&texts, Purpose::Passage)?;
     let cosine = |vector: &Vec<f32>| vector.iter().zip(&asked).map(|(a, b)| a * b).sum();
     Ok(vectors.iter().map(cosine).collect())
-}
-
-/// ln(1 + N / sentences that hold the term).
-fn weigh(sentences: &[Sentence]) -> HashMap<&str, f32> {
-    let mut counts: HashMap<&str, f32> = HashMap::new();
-    for term in sentences.iter().flat_map(|sentence| &sentence.terms) {
-        *counts.entry(term).or_default() += 1.0;
-    }
-    let all = sentences.len() as f32;
-    for count in counts.values_mut() {
-        *count = (1.0 + all / *count).ln();
-    }
-    counts
-}
-
-/// Share of `asked` that `held` holds. A term that no sentence holds counts like the rarest: that it is
-/// missing says something.
-fn share(asked: &HashSet<String>, held: &HashSet<String>, weights: &HashMap<&str, f32>) -> f32 {
-    let rarest = weights.values().copied().fold(1.0, f32::max);
-    let weight = |term: &String| weights.get(term.as_str()).copied().unwrap_or(rarest);
-    let all: f32 = asked.iter().map(weight).sum();
-    let got: f32 = asked.intersection(held).map(weight).sum();
-    if all > 0.0 { got / all } else { 0.0 }
 }
 
 /// What a question asks for, as far as its words tell.

@@ -4,7 +4,7 @@ use rag_core::fold::is_unspaced;
 use rag_core::{Hit, Refusal, RefusalReason, Span};
 use serde::Serialize;
 
-use crate::align::overlap;
+use crate::align::{overlap, standing};
 
 /// What the hits say of a question, each from 0 to 1 but for `near`, a cosine.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
@@ -28,13 +28,12 @@ impl Signs {
         let spoken: Vec<f32> = hits
             .iter()
             .map(|hit| {
-                let place = format!("{}\n{}", hit.source.path, hit.chunk.heading.join("\n"));
                 // What was found, without the neighbours: how long a hit grew says nothing.
                 let start = hit.chunk.span.start;
                 let found = Span::new(hit.focus.start - start, hit.focus.end - start);
                 overlap(
                     question,
-                    &format!("{place}\n{}", found.slice(&hit.chunk.text)),
+                    &format!("{}\n{}", standing(hit), found.slice(&hit.chunk.text)),
                 )
             })
             .collect();

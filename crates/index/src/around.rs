@@ -23,13 +23,7 @@ impl Store {
         if ranked.is_empty() {
             return Ok(HashMap::new());
         }
-        let once = || self.look_at(ranked, reach);
-        let read = match once() {
-            // As in `run`.
-            Err(_) if self.writer.is_none() => once(),
-            outcome => outcome,
-        };
-        Ok(read?)
+        Ok(self.looked(|| self.look_at(ranked, reach))?)
     }
 
     fn look_at(&self, ranked: &[&Ranked], reach: u32) -> Result<HashMap<Place, Read>> {

@@ -338,15 +338,18 @@ impl Store {
 
     /// What `query` returns.
     pub(crate) fn run(&self, query: &impl ExecutableQuery) -> Result<Vec<RecordBatch>> {
-        let once = || {
+        self.looked(|| {
             self.wait("search", async {
                 query.execute().await?.try_collect().await
             })
-        };
-        match once() {
-            // Who forgets removes old versions at once, also from under a search. The next look finds
-            // the new one.
-            Err(_) if self.writer.is_none() => once(),
+        })
+    }
+
+    /// What `look` gives, of a reader the second time where it fails: who forgets removes old versions
+    /// at once, also from under a search. The next look finds the new one.
+    pub(crate) fn looked<T>(&self, look: impl Fn() -> Result<T>) -> Result<T> {
+        match look() {
+            Err(_) if self.writer.is_none() => look(),
             outcome => outcome,
         }
     }
@@ -356,12 +359,7 @@ impl Store {
     where
         L: Future<Output = lancedb::Result<T>>,
     {
-        let once = || self.wait("search", look(self.view()?));
-        match once() {
-            // As in `run`.
-            Err(_) if self.writer.is_none() => once(),
-            outcome => outcome,
-        }
+        self.looked(|| self.wait("search", look(self.view()?)))
     }
 
     /// The present version of the table; others wait while it is opened, for they want the same.

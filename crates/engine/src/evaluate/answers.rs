@@ -1,13 +1,15 @@
 //! Answers to a question set: how many are given, right and cited rightly, and how many are refused.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use rag_core::{Answer, AnswerMode, Citation, Filter, Result, Sampling};
 use serde::Serialize;
 use unicode_normalization::UnicodeNormalization;
 
 use super::Gold;
+use super::group::{KIND, LANG, SUBSET, grouped};
 use super::judge::{self, is_right};
+use super::score::percentile;
 use crate::ask::Question;
 use crate::refuse::Signs;
 
@@ -197,40 +199,19 @@ fn metrics(all: &[&Answered], least_confidence: f32) -> AnswerMetrics {
         refused_wrongly: of(refused(&found), found.len()),
         unanswerable: unanswerable.len(),
         refused_rightly: of(refused(&unanswerable), unanswerable.len()),
-        p50_ms: median(all.iter().map(|a| a.took_ms)),
-        cite_p50_ms: median(all.iter().map(|a| a.cite_ms)),
+        p50_ms: percentile(all.iter().map(|a| a.took_ms), 50),
+        cite_p50_ms: percentile(all.iter().map(|a| a.cite_ms), 50),
     }
 }
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(0.0)
-}
-
-/// Tells which group of a kind a question belongs to.
-type Kind = fn(&Gold) -> Option<&String>;
 
 fn groups(questions: &[Gold], all: &[Answered], least_confidence: f32) -> Vec<AnswerGroup> {
-    let kinds: [(&str, Kind); 3] = [
-        ("lang", |gold| gold.lang.as_ref()),
-        ("subset", |gold| gold.subset.as_ref()),
-        ("kind", |gold| gold.kind.as_ref()),
-    ];
-    let mut groups = Vec::new();
-    for (kind, of) in kinds {
-        let names: BTreeSet<&String> = questions.iter().filter_map(of).collect();
-        for name in names.iter().filter(|_| names.len() > 1) {
-            let pairs = questions.iter().zip(all);
-            let some = pairs.filter(|(gold, _)| of(gold) == Some(name));
-            let some: Vec<&Answered> = some.map(|(_, answered)| answered).collect();
-            groups.push(AnswerGroup {
-                name: format!("{kind} {name}"),
-                metrics: metrics(&some, least_confidence),
-            });
-        }
-    }
-    groups
+    let pairs: Vec<(&Gold, &Answered)> = questions.iter().zip(all).collect();
+    let groups = grouped(&pairs, &[LANG, SUBSET, KIND]).into_iter();
+    let scores = groups.map(|(name, some)| AnswerGroup {
+        name,
+        metrics: metrics(&some, least_confidence),
+    });
+    scores.collect()
 }
 
 /// Harmonic mean of the shares of tokens that two texts have in common, each as often as it stands there

@@ -1,10 +1,10 @@
 //! Evaluation: a question set with known answers against the knowledge base, scored by one rule.
 
 mod answers;
+mod group;
 mod judge;
 mod score;
 
-use std::collections::BTreeSet;
 use std::time::Instant;
 
 use rag_core::{Code, Error, Filter, Hit, Mode, Query, Result};
@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use answers::run as answer;
 pub use answers::{AnswerGroup, AnswerMetrics, AnswerScores, Answered, Answering};
+use group::{LANG, SUBSET, grouped};
 use judge::is_right;
 pub use score::{Difference, Metrics};
 use score::{Judged, difference, metrics};
@@ -140,9 +141,6 @@ impl Evaluation {
     }
 }
 
-/// Tells which group of a kind a question belongs to.
-type Kind<'a> = &'a dyn Fn(&Gold) -> Option<String>;
-
 pub(crate) fn run(
     evaluation: &Evaluation,
     on_event: &mut dyn FnMut(EvalEvent<'_>),
@@ -198,29 +196,16 @@ impl Evaluation {
         Ok(judged)
     }
 
-    /// Scores by language and subset; those of a set of one kind would say the same again.
+    /// Scores by language and subset.
     fn grouped(&self, judged: &[Judged]) -> Vec<GroupScores> {
-        let mut groups = Vec::new();
-        let lang = |gold: &Gold| gold.lang.as_ref().map(|lang| format!("lang {lang}"));
-        let subset = |gold: &Gold| {
-            gold.subset
-                .as_ref()
-                .map(|subset| format!("subset {subset}"))
-        };
-        let asked = || self.questions.iter().filter(|gold| gold.answerable);
-        for kind in [&lang as Kind<'_>, &subset] {
-            let names: BTreeSet<String> = asked().filter_map(kind).collect();
-            for name in names.iter().filter(|_| names.len() > 1) {
-                let pairs = asked().zip(judged);
-                let of_group = pairs.filter(|(gold, _)| kind(gold).as_ref() == Some(name));
-                let judged: Vec<Judged> = of_group.map(|(_, judged)| *judged).collect();
-                groups.push(GroupScores {
-                    name: name.clone(),
-                    metrics: metrics(&judged),
-                });
-            }
-        }
-        groups
+        let asked = self.questions.iter().filter(|gold| gold.answerable);
+        let pairs: Vec<(&Gold, Judged)> = asked.zip(judged.iter().copied()).collect();
+        let groups = grouped(&pairs, &[LANG, SUBSET]).into_iter();
+        let scores = groups.map(|(name, judged)| GroupScores {
+            name,
+            metrics: metrics(&judged),
+        });
+        scores.collect()
     }
 }
 

@@ -57,12 +57,7 @@ pub(super) fn metrics(judged: &[Judged]) -> Metrics {
     let ranks = || judged.iter().filter_map(|judged| judged.rank);
     let within = |k: usize| ranks().filter(|rank| *rank < k).count() as f64 / all;
     let gain = |rank: usize| 1.0 / (rank as f64 + 2.0).log2();
-    let mut times: Vec<f64> = judged.iter().map(|judged| judged.took_ms).collect();
-    times.sort_by(f64::total_cmp);
-    let percentile = |hundredth: usize| {
-        let at = (times.len() * hundredth / 100).min(times.len().saturating_sub(1));
-        times.get(at).copied().unwrap_or(0.0)
-    };
+    let times = || judged.iter().map(|judged| judged.took_ms);
     let reciprocals: Vec<f64> = judged.iter().map(|judged| reciprocal(*judged)).collect();
     let (mrr, mrr_error) = mean(&reciprocals);
     Metrics {
@@ -76,9 +71,17 @@ pub(super) fn metrics(judged: &[Judged]) -> Metrics {
         recall_at_5_error: wilson(within(5), all),
         mrr_error,
         zero: judged.iter().filter(|judged| judged.is_empty).count() as f64 / all,
-        p50_ms: percentile(50),
-        p95_ms: percentile(95),
+        p50_ms: percentile(times(), 50),
+        p95_ms: percentile(times(), 95),
     }
+}
+
+/// The value below which so many hundredths of `values` lie; 0 of none.
+pub(super) fn percentile(values: impl Iterator<Item = f64>, hundredth: usize) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    let at = (values.len() * hundredth / 100).min(values.len().saturating_sub(1));
+    values.get(at).copied().unwrap_or(0.0)
 }
 
 /// `first` and `second` are the same questions in the same order.

@@ -21,6 +21,12 @@ fn refusal(bytes: &[u8]) -> Error {
     error
 }
 
+#[track_caller]
+fn must_be_refused(bytes: &[u8], said: &str) {
+    let line = refusal(bytes).one_line();
+    assert!(line.contains(said), "{said}: {line}");
+}
+
 /// What a file says before a weight is read.
 fn opened(bytes: &[u8]) -> crate::fault::Result<()> {
     let (_folder, path) = file_of(bytes);
@@ -88,12 +94,7 @@ fn each_lie_of_a_header_is_named() {
         (header(0, 1, &key(77, &long)), "the unknown type 77"),
         (header(0, 0, &[]), "it has no tensors"),
     ] {
-        let error = refusal(&bytes);
-        assert!(
-            error.one_line().contains(said),
-            "{said}: {}",
-            error.one_line()
-        );
+        must_be_refused(&bytes, said);
     }
 }
 
@@ -121,12 +122,7 @@ fn tensors_that_can_not_be_are_refused() {
         (header(1, 0, &tensor(&[1 << 50], 0)), "is cut short"),
         (header(2, 0, &twice), "two tensors `t`"),
     ] {
-        let error = refusal(&bytes);
-        assert!(
-            error.one_line().contains(said),
-            "{said}: {}",
-            error.one_line()
-        );
+        must_be_refused(&bytes, said);
     }
 }
 
