@@ -10,7 +10,7 @@ the two halves of each set. --keep writes what was said of each question into a 
 confidence to the first halves kept there and tries it on the other halves: a logistic regression on
 `signs`, one for questions whose vectors were asked and one for the others, of whether the question has an
 answer among its hits. Questions that were written to look answerable (kind `adversarial_unanswerable`) are
-left out of the fit and told apart. Halves are by the hash of the gold document, or of the question's id.
+left out of the fit and told apart. Halves are those of `halves.py`.
 """
 import argparse
 import hashlib
@@ -21,12 +21,9 @@ import subprocess
 import sys
 import tempfile
 
+from halves import half
+
 SIGNS = ["spoken", "first", "words", "agreed", "near"]
-
-
-def half(question):
-    name = question.get("doc") or question["id"]
-    return hashlib.sha256(name.encode()).digest()[0] % 2
 
 
 def rows_of(rag, folder, by, only):

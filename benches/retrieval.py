@@ -6,15 +6,17 @@
 Every folder given is a question set (documents with one or more queries*.jsonl at the top). Each is
 ingested once; a second run finds it ingested. Questions are asked of the part of the set that holds their
 documents, where all lie in one folder of it: the same text in another language or format would be found as
-well. --whole asks them of everything, noise included. Prints a Markdown table; --json the raw figures.
+well. --whole asks them of everything, noise included; --halves tells the two halves of each set apart.
+Prints a Markdown table; --json the raw figures.
 """
 import argparse
-import hashlib
 import json
 import pathlib
 import subprocess
 import sys
 import tempfile
+
+from halves import half
 
 MODES = ["words", "vector", "hybrid"]
 
@@ -32,11 +34,6 @@ def part(folder, queries):
     tops = {doc.split("/")[0] for doc in (json.loads(line).get("doc") for line in queries.open()) if doc}
     inner = [path.name for path in folder.iterdir() if path.is_dir()]
     return tops.pop() if len(inner) > 1 and len(tops) == 1 and tops <= set(inner) else None
-
-
-def half(question):
-    """0 or 1 by the gold document, so that no document has questions in both."""
-    return hashlib.sha256((question.get("doc") or question["id"]).encode()).digest()[0] % 2
 
 
 def asked(rag, folder, queries, modes, top=None, only=None):

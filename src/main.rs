@@ -1,6 +1,8 @@
 //! The binary `rag`: reads the command line, wires readers, models and store to the engine, and maps
 //! the result to an exit code. Nothing here decides what is retrieved or cited.
 
+#[cfg(unix)]
+mod allocator;
 mod args;
 mod config;
 mod exit;

@@ -27,13 +27,12 @@ impl Store {
     }
 
     fn look_at(&self, ranked: &[&Ranked], reach: u32) -> Result<HashMap<Place, Read>> {
-        let columns = [&schema::FOUND_COLUMNS[..], &[schema::KIND, schema::CHUNKS]].concat();
         let rows = ranked.iter().flat_map(|ranked| beside(ranked.row, reach));
         let rows: BTreeSet<u64> = rows.collect();
         // All of one version: a source that is replaced meanwhile is never seen half and half.
         let view = self.view()?;
         let rows: Vec<u64> = rows.into_iter().filter(|row| view.may_hold(*row)).collect();
-        let looked = self.wait("read", view.read(&rows, &columns))?;
+        let looked = self.wait("read", view.read(&rows))?;
         let mut read = by_place(decode::read(&looked)?);
         let missing: Vec<String> = missing(ranked, reach, &read)
             .iter()
@@ -44,7 +43,7 @@ impl Store {
             self.searched_for
                 .fetch_add(missing.len(), std::sync::atomic::Ordering::Relaxed);
             let wanted = among(schema::ID, missing.iter().map(String::as_str));
-            let found = self.wait("read", view.find(wanted, &columns))?;
+            let found = self.wait("read", view.find(wanted))?;
             read.extend(by_place(decode::read(&found)?));
         }
         Ok(read)

@@ -98,6 +98,15 @@ pub(crate) const FOUND_COLUMNS: [&str; 16] = [
     TOKENS,
 ];
 
+/// The same for rows of which it is not known what they are, with how many chunks the source has.
+pub(crate) const READ_COLUMNS: [&str; 18] = {
+    let mut columns = [KIND; 18];
+    let (_, rest) = columns.split_at_mut(2);
+    rest.copy_from_slice(&FOUND_COLUMNS);
+    columns[1] = CHUNKS;
+    columns
+};
+
 /// The table's schema for vectors of `dimensions` numbers.
 pub(crate) fn schema(dimensions: usize) -> SchemaRef {
     // Declares the primary key as the table is made (Lance: `set_unenforced_primary_key` writes the

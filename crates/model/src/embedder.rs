@@ -301,25 +301,11 @@ mod tests {
     use rag_core::Code;
 
     use super::*;
-    use crate::testing::{cosine, save_encoder, tiny_bert, tiny_word_tokenizer};
+    use crate::testing::{cosine, save_encoder, tiny_bert, tiny_spec, tiny_word_tokenizer};
 
     fn files(folder: &Path) -> ModelFiles {
         let (tensors, config) = tiny_bert();
         save_encoder(folder, &tensors, &config, &tiny_word_tokenizer())
-    }
-
-    fn spec() -> EmbedderSpec {
-        EmbedderSpec {
-            name: "tiny".into(),
-            fingerprint: "tiny@1".into(),
-            pooling: PooledBy::Mean,
-            query_prompt: String::new(),
-            passage_prompt: String::new(),
-            max_tokens: 16,
-            dimensions: 32,
-            shortest: None,
-            languages: Vec::new(),
-        }
     }
 
     fn load(spec: EmbedderSpec) -> rag_core::Result<LocalEmbedder> {
@@ -331,7 +317,7 @@ mod tests {
 
     #[test]
     fn vectors_have_length_one_and_come_in_the_order_of_the_texts() {
-        let embedder = load(spec()).unwrap();
+        let embedder = load(tiny_spec()).unwrap();
         let vectors = embedder.embed(&TEXTS, Purpose::Passage).unwrap();
         for vector in &vectors {
             assert_eq!(vector.len(), 32);
@@ -344,7 +330,7 @@ mod tests {
 
     #[test]
     fn a_batch_gives_what_single_texts_give() {
-        let embedder = load(spec()).unwrap();
+        let embedder = load(tiny_spec()).unwrap();
         let together = embedder.embed(&TEXTS, Purpose::Passage).unwrap();
         for (text, vector) in TEXTS.iter().zip(&together) {
             let alone = embedder.embed(&[text], Purpose::Passage).unwrap();
@@ -354,7 +340,7 @@ mod tests {
 
     #[test]
     fn a_text_that_is_too_long_is_refused_with_its_count() {
-        let embedder = load(spec()).unwrap();
+        let embedder = load(tiny_spec()).unwrap();
         assert_eq!(embedder.max_tokens(), 14);
         let (fits, long) = ("a ".repeat(14), "a ".repeat(15));
         embedder.embed(&[&fits], Purpose::Query).unwrap();
@@ -365,11 +351,11 @@ mod tests {
 
     #[test]
     fn prompts_are_part_of_the_text_and_of_its_size() {
-        let plain = load(spec()).unwrap();
+        let plain = load(tiny_spec()).unwrap();
         let prompted = load(EmbedderSpec {
             query_prompt: "a b ".into(),
             passage_prompt: "g ".into(),
-            ..spec()
+            ..tiny_spec()
         })
         .unwrap();
         assert_eq!(prompted.max_tokens(), 12);
@@ -395,7 +381,7 @@ mod tests {
         let config = folder.path().join("config.json");
         let text = std::fs::read_to_string(&config).unwrap();
         std::fs::write(&config, text.replace("\"bert\"", "\"deberta\"")).unwrap();
-        let error = LocalEmbedder::load(&files, spec(), &Device::cpu()).unwrap_err();
+        let error = LocalEmbedder::load(&files, tiny_spec(), &Device::cpu()).unwrap_err();
         assert_eq!(error.code, Code::ModelInvalid);
         assert!(error.fact.contains("architecture `deberta`"), "{error}");
     }
@@ -404,12 +390,12 @@ mod tests {
     fn files_that_do_not_fit_what_is_said_of_them_are_refused() {
         let too_wide = EmbedderSpec {
             dimensions: 384,
-            ..spec()
+            ..tiny_spec()
         };
         assert_eq!(load(too_wide).unwrap_err().code, Code::ModelInvalid);
         let too_long = EmbedderSpec {
             max_tokens: 10_000,
-            ..spec()
+            ..tiny_spec()
         };
         assert_eq!(load(too_long).unwrap_err().code, Code::ModelInvalid);
     }
@@ -421,10 +407,10 @@ mod tests {
         let weights = folder.path().join("model.safetensors");
         let whole = std::fs::read(&weights).unwrap();
         std::fs::write(&weights, &whole[..whole.len() - 100]).unwrap();
-        let error = LocalEmbedder::load(&files, spec(), &Device::cpu()).unwrap_err();
+        let error = LocalEmbedder::load(&files, tiny_spec(), &Device::cpu()).unwrap_err();
         assert_eq!(error.code, Code::ModelInvalid);
         std::fs::remove_file(&weights).unwrap();
-        let error = LocalEmbedder::load(&files, spec(), &Device::cpu()).unwrap_err();
+        let error = LocalEmbedder::load(&files, tiny_spec(), &Device::cpu()).unwrap_err();
         assert_eq!(error.code, Code::ModelMissing);
     }
 }

@@ -122,20 +122,12 @@ impl Embedder for LoadingEmbedder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalogue::PooledBy;
-    use crate::testing::{save_encoder, tiny_bert, tiny_word_tokenizer};
+    use crate::testing::{save_encoder, tiny_bert, tiny_spec, tiny_word_tokenizer};
 
     fn spec(dimensions: usize) -> EmbedderSpec {
         EmbedderSpec {
-            name: "tiny".into(),
-            fingerprint: "tiny@1".into(),
-            pooling: PooledBy::Mean,
-            query_prompt: String::new(),
-            passage_prompt: String::new(),
-            max_tokens: 16,
             dimensions,
-            shortest: None,
-            languages: Vec::new(),
+            ..tiny_spec()
         }
     }
 

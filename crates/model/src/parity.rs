@@ -13,7 +13,7 @@ use crate::device::Device;
 use crate::encoder::{Checkpoint, Sequence};
 use crate::model_files::ModelFiles;
 use crate::testing::{
-    Shapes, TinyModel, bert_shapes, cosine, modern_shapes, named, noise, save_encoder,
+    Shapes, TinyModel, bert_shapes, cosine, modern_shapes, named, noise, save_encoder, tiny_spec,
     tiny_word_tokenizer,
 };
 use crate::{EmbedderSpec, LocalEmbedder, LocalReranker, RerankerSpec};
@@ -59,15 +59,9 @@ fn files(folder: &Path, shapes: &Shapes, config: &Value, tokenizer: &str) -> Mod
 
 fn spec(pooling: PooledBy, max_tokens: usize) -> EmbedderSpec {
     EmbedderSpec {
-        name: "tiny".into(),
-        fingerprint: "tiny@1".into(),
         pooling,
-        query_prompt: String::new(),
-        passage_prompt: String::new(),
         max_tokens,
-        dimensions: 32,
-        shortest: None,
-        languages: Vec::new(),
+        ..tiny_spec()
     }
 }
 

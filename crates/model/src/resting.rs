@@ -111,25 +111,14 @@ impl Embedder for RestingEmbedder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalogue::PooledBy;
-    use crate::testing::{save_encoder, tiny_bert, tiny_word_tokenizer};
+    use crate::testing::{save_encoder, tiny_bert, tiny_spec, tiny_word_tokenizer};
 
     #[test]
     fn it_comes_when_it_is_needed_and_embeds_the_same_after_a_rest() {
         let folder = tempfile::tempdir().unwrap();
         let (tensors, config) = tiny_bert();
         let files = save_encoder(folder.path(), &tensors, &config, &tiny_word_tokenizer());
-        let spec = EmbedderSpec {
-            name: "tiny".into(),
-            fingerprint: "tiny@1".into(),
-            pooling: PooledBy::Mean,
-            query_prompt: String::new(),
-            passage_prompt: String::new(),
-            max_tokens: 16,
-            dimensions: 32,
-            shortest: None,
-            languages: Vec::new(),
-        };
+        let spec = tiny_spec();
         let embedder = RestingEmbedder::new(files, spec, Device::cpu());
         assert_eq!((embedder.name(), embedder.is_awake()), ("tiny", false));
         let first = embedder.embed(&["a b c"], Purpose::Passage).unwrap();

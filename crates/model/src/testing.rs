@@ -7,6 +7,8 @@ use candle_core::quantized::gguf_file::{self, Value};
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Device, Tensor};
 
+use crate::catalogue::PooledBy;
+use crate::embedder::EmbedderSpec;
 use crate::model_files::ModelFiles;
 
 /// Numbers between -`size` and `size`, the same for the same seed.
@@ -347,6 +349,21 @@ pub(crate) fn tiny_bert() -> (HashMap<String, Tensor>, String) {
         "pad_token_id": 0,
     });
     (tensors, config.to_string())
+}
+
+/// What the catalogue would say of [`tiny_bert`].
+pub(crate) fn tiny_spec() -> EmbedderSpec {
+    EmbedderSpec {
+        name: "tiny".into(),
+        fingerprint: "tiny@1".into(),
+        pooling: PooledBy::Mean,
+        query_prompt: String::new(),
+        passage_prompt: String::new(),
+        max_tokens: 16,
+        dimensions: 32,
+        shortest: None,
+        languages: Vec::new(),
+    }
 }
 
 /// A `tokenizer.json` that knows the words a to g, cuts at 8 tokens and fills up to 8, as published

@@ -2,6 +2,9 @@
 //! gets, how long a search takes and what it misses. benches/README.md says how to call it.
 #![allow(clippy::print_stdout, reason = "printing is what this program is for")]
 
+#[cfg(unix)]
+#[path = "../../../../src/allocator.rs"]
+mod allocator;
 mod corpus;
 mod measure;
 mod ports;

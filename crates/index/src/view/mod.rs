@@ -6,6 +6,7 @@
 //! functions of Lance over the same indexes, with the same results. It answers for rows that an index
 //! covers; where some are not covered yet, it says so, and LanceDB plans.
 
+mod readers;
 mod rows;
 mod vectors;
 mod words;
@@ -17,7 +18,6 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use arrow::record_batch::RecordBatch;
 use lance::Dataset;
-use lance::dataset::ProjectionRequest;
 use lance::index::DatasetIndexExt;
 use lance::index::prefilter::DatasetPreFilter;
 use lance_index::prefilter::FilterLoader;
@@ -28,8 +28,11 @@ use lancedb::expr::DfExpr;
 use rag_core::SourceState;
 use tokio::sync::OnceCell;
 
+use crate::schema;
+
 pub(crate) use vectors::Look;
 
+use readers::Readers;
 use rows::Rows;
 use vectors::Vectors;
 use words::Words;
@@ -45,6 +48,8 @@ pub(crate) struct View {
     vectors: OnceCell<Option<Vectors>>,
     /// By fragment, whose rows never change but by being deleted.
     rows: Mutex<HashMap<u64, Arc<Rows>>>,
+    chunks: Readers,
+    numbers: Readers,
     /// What [`crate::Store::known_sources`] gives.
     pub(crate) sources: OnceLock<Arc<[SourceState]>>,
 }
@@ -59,6 +64,8 @@ impl View {
             words: OnceCell::new(),
             vectors: OnceCell::new(),
             rows: Mutex::new(rows),
+            chunks: Readers::of(&schema::READ_COLUMNS),
+            numbers: Readers::of(&[schema::VECTOR]),
             sources: OnceLock::new(),
         }
     }
@@ -78,16 +85,16 @@ impl View {
         rows.is_some_and(|rows| (row & u64::from(u32::MAX)) < rows as u64)
     }
 
-    /// The rows at these addresses, which [`View::may_hold`]; what was deleted is left out.
-    pub(crate) async fn read(&self, rows: &[u64], columns: &[&str]) -> Result<RecordBatch> {
-        let columns = ProjectionRequest::from_columns(columns, self.dataset.schema());
-        Ok(self.dataset.take_rows(rows, columns).await?)
+    /// What a search shows of the rows at these addresses, which rise and which [`View::may_hold`];
+    /// what was deleted is left out.
+    pub(crate) async fn read(&self, rows: &[u64]) -> Result<RecordBatch> {
+        self.chunks.read(&self.dataset, rows).await
     }
 
-    /// The rows that `filter` lets through.
-    pub(crate) async fn find(&self, filter: DfExpr, columns: &[&str]) -> Result<RecordBatch> {
+    /// The same of the rows that `filter` lets through.
+    pub(crate) async fn find(&self, filter: DfExpr) -> Result<RecordBatch> {
         let mut scan = self.dataset.scan();
-        scan.project(columns)?.filter_expr(filter);
+        scan.project(&schema::READ_COLUMNS)?.filter_expr(filter);
         Ok(scan.try_into_batch().await?)
     }
 

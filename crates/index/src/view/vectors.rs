@@ -98,7 +98,7 @@ impl View {
         if rows.is_empty() {
             return Ok(Vec::new());
         }
-        let read = self.read(rows, &[schema::VECTOR]).await?;
+        let read = self.numbers.read(&self.dataset, rows).await?;
         let damaged = || Error::Runtime {
             message: "the vector index names rows that have no vector".to_owned(),
         };
