@@ -243,7 +243,7 @@ pub(crate) struct Ask {
     pub(crate) limit: u16,
 
     /// Quote the sentences that answer best, as they stand, without a language model
-    #[arg(short = 'x', long, conflicts_with_all = ["model", "max_tokens", "temperature", "seed"])]
+    #[arg(short = 'x', long, conflicts_with_all = ["model", "max_tokens", "temperature", "top_p", "min_p", "stop", "seed"])]
     pub(crate) extractive: bool,
 
     /// Language model: a name of `rag models list`, or a GGUF file
@@ -257,6 +257,18 @@ pub(crate) struct Ask {
     /// 0 always takes the likeliest word; higher values vary more
     #[arg(long, default_value_t = 0.0, value_name = "T")]
     pub(crate) temperature: f64,
+
+    /// Above temperature 0, only the likeliest words that together reach this probability
+    #[arg(long, default_value_t = 0.95, value_name = "P", value_parser = probability)]
+    pub(crate) top_p: f64,
+
+    /// Above temperature 0, only words at least so likely as this share of the likeliest
+    #[arg(long, default_value_t = 0.0, value_name = "P", value_parser = probability)]
+    pub(crate) min_p: f64,
+
+    /// End the answer before this text (may be repeated)
+    #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub(crate) stop: Vec<String>,
 
     /// Seed for temperatures above 0
     #[arg(long, default_value_t = 0, value_name = "N")]
@@ -375,4 +387,12 @@ pub(crate) struct Doctor {
 
     #[command(flatten)]
     pub(crate) reading: Reading,
+}
+
+/// A number from 0 to 1.
+fn probability(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(p) if (0.0..=1.0).contains(&p) => Ok(p),
+        _ => Err("must be a number from 0 to 1".to_owned()),
+    }
 }

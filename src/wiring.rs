@@ -210,6 +210,11 @@ pub(crate) fn generator(config: &Config, flag: Option<&str>) -> Result<Arc<dyn G
     Ok(Arc::new(GgufGenerator::load(&path, name, &Device::best())?))
 }
 
+/// What the language model of `flag` or config is called.
+pub(crate) fn generator_name(config: &Config, flag: Option<&str>) -> String {
+    config.model(flag).to_owned()
+}
+
 /// The GGUF file of the language model.
 pub(crate) fn generator_file(config: &Config, flag: Option<&str>) -> Result<PathBuf> {
     let name = config.model(flag);

@@ -102,18 +102,31 @@ pub(crate) struct Eval {
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Bench {
     /// Read, split and write DIR into a scratch knowledge base, with made-up vectors, instead
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["model", "prompt", "generate"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["model", "prompt", "depth", "generate", "threads", "skip_embedder"])]
     pub(crate) ingest: Option<PathBuf>,
 
     /// Language model: a name of `rag models list`, or a GGUF file
     #[arg(long, value_name = "NAME|FILE", env = "RAG_MODEL")]
     pub(crate) model: Option<String>,
 
-    /// Tokens of the prompt
-    #[arg(long, default_value_t = 512, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) prompt: u32,
+    /// Tokens of a prompt that is read (several with commas)
+    #[arg(long, default_value = "512", value_delimiter = ',', value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) prompt: Vec<u32>,
+
+    /// Tokens behind which an answer is written (several with commas) [default: as many as the prompt
+    /// has]
+    #[arg(long, value_delimiter = ',', value_name = "N")]
+    pub(crate) depth: Vec<u32>,
 
     /// Tokens to generate
-    #[arg(long, default_value_t = 64, value_name = "N", value_parser = clap::value_parser!(u32).range(2..))]
+    #[arg(long, default_value_t = 64, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) generate: u32,
+
+    /// Threads that compute [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) threads: Option<u16>,
+
+    /// Measure the language model only
+    #[arg(long)]
+    pub(crate) skip_embedder: bool,
 }

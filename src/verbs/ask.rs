@@ -42,9 +42,11 @@ pub(crate) fn run(config: &Config, options: &Ask, printer: &mut Printer) -> anyh
         filter: options.within.filter(),
         sampling: Sampling {
             temperature: options.temperature,
-            top_p: 0.95,
+            top_p: options.top_p,
+            min_p: options.min_p,
             seed: options.seed,
             max_tokens: options.max_tokens as usize,
+            stop: options.stop.clone(),
         },
     };
     let mut written: io::Result<()> = Ok(());

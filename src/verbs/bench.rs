@@ -1,16 +1,17 @@
 //! `rag bench`: how fast the models run on this machine.
 
-use std::ops::ControlFlow;
 use std::time::Instant;
 
-use rag_core::{Embedder, Generator, Message, Purpose, Role, Sampling};
+use rag_core::{Embedder, Purpose};
+use rag_model::GgufGenerator;
 use serde::Serialize;
 
 use crate::args::Bench;
 use crate::config::Config;
 use crate::exit::Exit;
 use crate::terminal::Printer;
-use crate::verbs::throughput;
+use crate::verbs::ingest::size;
+use crate::verbs::{process, throughput};
 use crate::wiring;
 
 /// What is measured.
@@ -18,17 +19,36 @@ use crate::wiring;
 struct Figures {
     model: String,
     device: String,
-    prompt_tokens: usize,
-    prefill_tokens_per_s: f64,
-    generated_tokens: usize,
-    decode_tokens_per_s: f64,
-    first_token_ms: f64,
-    /// Bytes of weights read for each token over what memory gives: 1 is as fast as memory allows.
-    bandwidth_share: f64,
-    memory_gb_per_s: f64,
     load_ms: f64,
-    embedder: String,
-    embed_tokens_per_s: f64,
+    /// From the beginning of loading to the first token after the first prompt.
+    first_token_ms: f64,
+    prefill: Vec<Pace>,
+    decode: Vec<Pace>,
+    memory_gb_per_s: f64,
+    /// Most memory that this process has held for the language model, its file's pages included.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peak_memory: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    embedder: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    embed_tokens_per_s: Option<f64>,
+}
+
+/// How fast tokens are read or written.
+#[derive(Debug, Serialize)]
+struct Pace {
+    tokens: usize,
+    /// Tokens before them.
+    depth: usize,
+    seconds: f64,
+    tokens_per_s: f64,
+    /// Seconds of all threads together; none where the system does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cpu_seconds: Option<f64>,
+    /// Bytes of weights and cache read for each token over what memory gives in that time: 1 is as fast
+    /// as memory allows. Only where tokens are written: those that are read share the weights.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bandwidth_share: Option<f64>,
 }
 
 pub(crate) fn run(config: &Config, options: &Bench, printer: &mut Printer) -> anyhow::Result<Exit> {
@@ -39,84 +59,141 @@ pub(crate) fn run(config: &Config, options: &Bench, printer: &mut Printer) -> an
 }
 
 fn models(config: &Config, options: &Bench, printer: &mut Printer) -> anyhow::Result<Exit> {
-    let started = Instant::now();
+    if let Some(threads) = options.threads {
+        rag_model::use_threads(threads.into())?;
+    }
     let file = wiring::generator_file(config, options.model.as_deref())?;
-    let generator = wiring::generator(config, options.model.as_deref())?;
+    let started = Instant::now();
+    let device = rag_model::Device::best();
+    let name = wiring::generator_name(config, options.model.as_deref());
+    let generator = GgufGenerator::load(&file, &name, &device)?;
     let load_ms = started.elapsed().as_secs_f64() * 1000.0;
-    let embedder = wiring::embedder_for_writing(config, None)?;
-
-    let memory_gb_per_s = memory_gb_per_s();
-    let prompt = prompt(&*generator, options.prompt as usize)?;
-    let sampling = Sampling {
-        temperature: 0.0,
-        top_p: 1.0,
-        seed: 0,
-        max_tokens: options.generate as usize,
+    let mut measured = language_model(&generator, options)?;
+    let peak_memory = process::peak_memory();
+    let memory_gb_per_s = memory_gb_per_s(rag_model::threads());
+    for pace in &mut measured.decode {
+        // What is read grows while tokens are written: the mean is that in the middle.
+        let bytes = generator.bytes_per_token(pace.depth + pace.tokens / 2) as f64;
+        pace.bandwidth_share = Some(pace.tokens_per_s * bytes / (memory_gb_per_s * 1e9));
+    }
+    let embedder = if options.skip_embedder {
+        None
+    } else {
+        Some(wiring::embedder_for_writing(config, None)?)
     };
-    let mut first: Option<f64> = None;
-    let asked = Instant::now();
-    let run = generator.generate(&prompt, &sampling, &mut |piece| {
-        // Empty pieces are signs of life while the prompt is read.
-        if !piece.is_empty() {
-            first.get_or_insert_with(|| asked.elapsed().as_secs_f64() * 1000.0);
-        }
-        ControlFlow::Continue(())
-    })?;
-    let weights = std::fs::metadata(&file).map_or(0, |meta| meta.len()) as f64;
-    let decode = run.generated_tokens as f64 * 1000.0 / run.decode_ms.max(1e-3);
     let figures = Figures {
-        model: generator.name().to_owned(),
-        device: rag_model::Device::best().describe(),
-        prompt_tokens: run.prompt_tokens,
-        prefill_tokens_per_s: run.prompt_tokens as f64 * 1000.0 / run.prefill_ms.max(1e-3),
-        generated_tokens: run.generated_tokens,
-        decode_tokens_per_s: decode,
-        first_token_ms: first.unwrap_or_default(),
-        bandwidth_share: decode * weights / (memory_gb_per_s * 1e9),
-        memory_gb_per_s,
+        model: name,
+        device: device.describe(),
         load_ms,
-        embedder: embedder.name().to_owned(),
-        embed_tokens_per_s: embedding_rate(&*embedder)?,
+        first_token_ms: load_ms + measured.first_token_ms,
+        prefill: measured.prefill,
+        decode: measured.decode,
+        memory_gb_per_s,
+        peak_memory,
+        embed_tokens_per_s: embedder
+            .as_ref()
+            .map(|embedder| embedding_rate(&**embedder))
+            .transpose()?,
+        embedder: embedder.map(|embedder| embedder.name().to_owned()),
     };
     if printer.is_json() {
         printer.value(&figures)?;
-        return Ok(Exit::Done);
+    } else {
+        print(&figures, printer)?;
     }
-    printer.line(&format!("{} on {}", figures.model, figures.device))?;
-    printer.line(&format!(
-        "prefill {:.1} tokens/s ({} tokens), decode {:.1} tokens/s ({} tokens), first token after {:.0} ms",
-        figures.prefill_tokens_per_s,
-        figures.prompt_tokens,
-        figures.decode_tokens_per_s,
-        figures.generated_tokens,
-        figures.first_token_ms
-    ))?;
-    printer.line(&format!(
-        "memory gives {:.1} GB/s, decoding uses {:.0} % of it; loading took {:.0} ms",
-        figures.memory_gb_per_s,
-        figures.bandwidth_share * 100.0,
-        figures.load_ms
-    ))?;
-    printer.line(&format!(
-        "{} embeds {:.0} tokens/s",
-        figures.embedder, figures.embed_tokens_per_s
-    ))?;
     Ok(Exit::Done)
 }
 
-/// A conversation of about `tokens` tokens.
-fn prompt(generator: &dyn Generator, tokens: usize) -> rag_core::Result<Vec<Message>> {
-    const TEXT: &str = "The ferry leaves the harbour at seven and returns before noon. ";
-    let message = |times: usize| {
-        vec![Message {
-            role: Role::User,
-            content: format!("{}Tell a long story about it.", TEXT.repeat(times)),
-        }]
+/// What is measured of a language model.
+struct Measured {
+    first_token_ms: f64,
+    prefill: Vec<Pace>,
+    decode: Vec<Pace>,
+}
+
+fn language_model(generator: &GgufGenerator, options: &Bench) -> rag_core::Result<Measured> {
+    let generate = options.generate as usize;
+    let mut measured = Measured {
+        first_token_ms: 0.0,
+        prefill: Vec::new(),
+        decode: Vec::new(),
     };
-    let base = generator.prompt_tokens(&message(1))?;
-    let ten = (generator.prompt_tokens(&message(11))? - base).max(10);
-    let times = tokens.saturating_sub(base) * 10 / ten;
-    Ok(message(times + 1))
+    let mut held = 0;
+    for prompt in options.prompt.iter().map(|prompt| *prompt as usize) {
+        let pace = pace(prompt, 0, || generator.practise_reading(prompt, generate))?;
+        if measured.prefill.is_empty() {
+            measured.first_token_ms = pace.seconds * 1000.0;
+        }
+        measured.prefill.push(pace);
+        held = prompt;
+        if options.depth.is_empty() {
+            let write = || generator.practise_writing(generate);
+            measured.decode.push(self::pace(generate, prompt, write)?);
+            held = 0;
+        }
+    }
+    for depth in options.depth.iter().map(|depth| *depth as usize) {
+        if held != depth {
+            generator.practise_reading(depth, generate)?;
+        }
+        let write = || generator.practise_writing(generate);
+        measured.decode.push(pace(generate, depth, write)?);
+        held = 0;
+    }
+    Ok(measured)
+}
+
+/// Measures `work` on `tokens` tokens that follow `depth` others.
+fn pace(
+    tokens: usize,
+    depth: usize,
+    work: impl FnOnce() -> rag_core::Result<()>,
+) -> rag_core::Result<Pace> {
+    let (started, before) = (Instant::now(), process::cpu_seconds());
+    work()?;
+    let seconds = started.elapsed().as_secs_f64();
+    let after = process::cpu_seconds();
+    Ok(Pace {
+        tokens,
+        depth,
+        seconds,
+        tokens_per_s: tokens as f64 / seconds.max(1e-9),
+        cpu_seconds: before.zip(after).map(|(before, after)| after - before),
+        bandwidth_share: None,
+    })
+}
+
+fn print(figures: &Figures, printer: &mut Printer) -> anyhow::Result<()> {
+    printer.line(&format!("{} on {}", figures.model, figures.device))?;
+    let memory = figures
+        .peak_memory
+        .map(|bytes| format!(", {} at most", size(bytes)));
+    printer.line(&format!(
+        "loaded in {:.0} ms, first token after {:.0} ms{}",
+        figures.load_ms,
+        figures.first_token_ms,
+        memory.unwrap_or_default()
+    ))?;
+    for pace in &figures.prefill {
+        printer.line(&format!(
+            "prefill {:.1} tokens/s ({} tokens)",
+            pace.tokens_per_s, pace.tokens
+        ))?;
+    }
+    for pace in &figures.decode {
+        printer.line(&format!(
+            "decode {:.1} tokens/s ({} tokens after {}), {:.0} % of what memory gives",
+            pace.tokens_per_s,
+            pace.tokens,
+            pace.depth,
+            pace.bandwidth_share.unwrap_or_default() * 100.0
+        ))?;
+    }
+    printer.line(&format!("memory gives {:.1} GB/s", figures.memory_gb_per_s))?;
+    if let (Some(name), Some(rate)) = (&figures.embedder, figures.embed_tokens_per_s) {
+        printer.line(&format!("{name} embeds {rate:.0} tokens/s"))?;
+    }
+    Ok(())
 }
 
 fn embedding_rate(embedder: &dyn Embedder) -> rag_core::Result<f64> {
@@ -132,17 +209,16 @@ fn embedding_rate(embedder: &dyn Embedder) -> rag_core::Result<f64> {
     Ok(tokens as f64 / started.elapsed().as_secs_f64())
 }
 
-/// Reading speed of memory with all cores, in GB/s: the best of three passes over 512 MiB.
-fn memory_gb_per_s() -> f64 {
+/// Reading speed of memory with so many threads, in GB/s: the best of three passes over 512 MiB.
+fn memory_gb_per_s(threads: usize) -> f64 {
     const BYTES: usize = 512 << 20;
     let words = vec![1u64; BYTES / 8];
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let mut best: f64 = 0.0;
     for _ in 0..3 {
         let started = Instant::now();
         let total: u64 = std::thread::scope(|scope| {
             let parts: Vec<_> = words
-                .chunks(words.len() / cores + 1)
+                .chunks(words.len() / threads.max(1) + 1)
                 .map(|part| scope.spawn(move || part.iter().sum::<u64>()))
                 .collect();
             parts.into_iter().filter_map(|part| part.join().ok()).sum()

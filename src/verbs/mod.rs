@@ -8,6 +8,7 @@ pub(crate) mod extract;
 pub(crate) mod forget;
 pub(crate) mod ingest;
 pub(crate) mod models;
+pub(crate) mod process;
 pub(crate) mod reindex;
 pub(crate) mod search;
 pub(crate) mod status;

@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::exit::Exit;
 use crate::terminal::{Printer, stop_on_interrupt};
 use crate::verbs::ingest::{Meter, size};
+use crate::verbs::process;
 use crate::wiring;
 
 /// What is measured.
@@ -59,7 +60,7 @@ pub(crate) fn run(config: &Config, dir: &Path, printer: &mut Printer) -> anyhow:
         mb_per_s: totals.bytes as f64 / 1e6 / seconds.max(1e-9),
         again_seconds,
         bytes_on_disk: engine.status()?.bytes_on_disk,
-        peak_memory: peak_memory(),
+        peak_memory: process::peak_memory(),
     };
     if printer.is_json() {
         printer.value(&figures)?;
@@ -159,16 +160,6 @@ fn made_up(text: &str, dimensions: usize) -> Vec<f32> {
         .sqrt()
         .max(f32::MIN_POSITIVE);
     raw.iter().map(|x| x / length).collect()
-}
-
-/// The most memory that this process has held so far, in bytes (`VmHWM` of proc(5)).
-fn peak_memory() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib * 1024)
 }
 
 #[cfg(test)]

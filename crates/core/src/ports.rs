@@ -141,15 +141,34 @@ impl Role {
 }
 
 /// How tokens are chosen.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Sampling {
     /// 0 is greedy: always the likeliest token.
     pub temperature: f64,
     /// Nucleus: only the likeliest tokens that together reach this probability (0 to 1).
     pub top_p: f64,
+    /// Only tokens at least so likely as this share of the likeliest (0 to 1); 0 for all.
+    pub min_p: f64,
     pub seed: u64,
     /// Stop after so many new tokens.
     pub max_tokens: usize,
+    /// Stop before the first of these texts, which is not written.
+    pub stop: Vec<String>,
+}
+
+impl Sampling {
+    /// The likeliest tokens, at most so many.
+    #[must_use]
+    pub fn greedy(max_tokens: usize) -> Self {
+        Self {
+            temperature: 0.0,
+            top_p: 1.0,
+            min_p: 0.0,
+            seed: 0,
+            max_tokens,
+            stop: Vec::new(),
+        }
+    }
 }
 
 /// What a generation did.

@@ -382,12 +382,7 @@ mod tests {
             mode: AnswerMode::Generated,
             limit: 5,
             filter: Filter::default(),
-            sampling: Sampling {
-                temperature: 0.0,
-                top_p: 1.0,
-                seed: 0,
-                max_tokens: 100,
-            },
+            sampling: Sampling::greedy(100),
         };
         let mut streamed = String::new();
         let answer = engine

@@ -35,9 +35,8 @@ fn measure_generator(path: &Path, device: &Device) -> Result<()> {
         let words = format!("{prompt} ") + &"heron ".repeat(prompt);
         let sampling = Sampling {
             temperature: 1.0,
-            top_p: 1.0,
             seed: 1,
-            max_tokens: 64,
+            ..Sampling::greedy(64)
         };
         let run = model.generate(&[user(&words)], &sampling, &mut |_| {
             ControlFlow::Continue(())
@@ -54,12 +53,7 @@ fn measure_generator(path: &Path, device: &Device) -> Result<()> {
         [1] The grey heron eats mostly fish, and hunts standing still in shallow water.\n\
         [2] The kingfisher nests in burrows dug into river banks.\n\
         Where does the kingfisher nest?";
-    let sampling = Sampling {
-        temperature: 0.0,
-        top_p: 1.0,
-        seed: 0,
-        max_tokens: 48,
-    };
+    let sampling = Sampling::greedy(48);
     let answer = model.generate(&[user(question)], &sampling, &mut |_| {
         ControlFlow::Continue(())
     })?;

@@ -54,6 +54,18 @@ pub(crate) enum Fault {
         answer: usize,
         context: usize,
     },
+    #[error(
+        "`{model}` needs {:.1} GB of memory more, and {:.1} GB are free",
+        *needed as f64 / 1e9,
+        *free as f64 / 1e9
+    )]
+    Memory {
+        model: String,
+        /// Bytes.
+        needed: u64,
+        free: u64,
+        advice: String,
+    },
     #[error("text {index} has {tokens} tokens; `{model}` takes {limit}")]
     TextTooLong {
         model: String,
@@ -97,7 +109,9 @@ impl Fault {
             }
             Self::Read { .. } => Code::Io,
             Self::PromptTooLong { .. } => Code::PromptTooLong,
-            Self::TextTooLong { .. } | Self::QuestionTooLong { .. } => Code::LimitExceeded,
+            Self::Memory { .. } | Self::TextTooLong { .. } | Self::QuestionTooLong { .. } => {
+                Code::LimitExceeded
+            }
             Self::VectorLength { .. } => Code::Usage,
             _ => Code::ModelInvalid,
         }
@@ -105,6 +119,7 @@ impl Fault {
 
     fn hint(&self) -> Option<String> {
         let hint = match self {
+            Self::Memory { advice, .. } => advice.clone(),
             Self::Read { .. } => "see what is there with `rag models list`".to_owned(),
             Self::Format { .. } | Self::CutShort { .. } => {
                 "fetch the model again with `rag models pull`".to_owned()

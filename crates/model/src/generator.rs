@@ -13,7 +13,9 @@ use crate::decoder::Decoder;
 use crate::device::Device;
 use crate::fault::{Fault, OfModel, Result};
 use crate::gguf::Gguf;
+use crate::memory;
 use crate::sampling::Sampler;
+use crate::stops::Stops;
 use crate::thoughts::{CLOSE, OPEN, Thoughts};
 use crate::vocabulary::{Characters, Vocabulary, Written};
 
@@ -21,11 +23,11 @@ use crate::vocabulary::{Characters, Vocabulary, Written};
 /// common with the one before it is not computed again, which changes nothing in the answer.
 #[derive(Debug)]
 pub struct GgufGenerator {
-    name: String,
+    pub(crate) name: String,
     context: usize,
     vocabulary: Vocabulary,
     template: ChatTemplate,
-    decoder: Mutex<Decoder>,
+    pub(crate) decoder: Mutex<Decoder>,
 }
 
 impl GgufGenerator {
@@ -36,7 +38,10 @@ impl GgufGenerator {
     /// chat template or with one that fails.
     pub fn load(path: &Path, name: &str, device: &Device) -> rag_core::Result<Self> {
         let mut gguf = Gguf::open(path)?;
-        crate::decoder::Shape::read(&gguf)?;
+        let shape = crate::decoder::Shape::read(&gguf)?;
+        if device.inner().is_cpu() {
+            memory::check_model(&gguf, &shape)?;
+        }
         let vocabulary = Vocabulary::read(&gguf)?;
         let model = name.to_owned();
         let source = gguf
@@ -105,7 +110,9 @@ impl GgufGenerator {
             decode_ms: 0.0,
         };
         let started = Instant::now();
-        decoder.expect(prompt.len() + sampling.max_tokens);
+        let tokens = prompt.len() + sampling.max_tokens;
+        memory::check_conversation(&self.name, &decoder, tokens)?;
+        decoder.expect(tokens);
         let mut keep_going = || on_text("").is_continue();
         let read = decoder.read(prompt, &mut keep_going).of(&self.name)?;
         generation.prefill_ms = started.elapsed().as_secs_f64() * 1e3;
@@ -115,6 +122,7 @@ impl GgufGenerator {
         };
         let started = Instant::now();
         let mut thoughts = Thoughts::new(self.is_thinking(prompt));
+        let mut stops = Stops::new(&sampling.stop);
         let mut forced = VecDeque::new();
         while generation.generated_tokens < sampling.max_tokens {
             // Half of the room is the answer's: a thought that takes more is ended.
@@ -134,7 +142,7 @@ impl GgufGenerator {
             }
             generation.generated_tokens += 1;
             let text = characters.push(&self.vocabulary.bytes_of(token));
-            let mut text = thoughts.push(&text);
+            let (mut text, is_last) = stops.push(&thoughts.push(&text));
             if generation.text.is_empty()
                 && self.vocabulary.prefixes_space()
                 && text.starts_with(' ')
@@ -146,12 +154,19 @@ impl GgufGenerator {
                 generation.finish = Finish::Cancelled;
                 break;
             }
+            if is_last {
+                generation.finish = Finish::Stop;
+                break;
+            }
             if generation.generated_tokens == sampling.max_tokens {
                 break;
             }
             scores = decoder.step(token).of(&self.name)?;
         }
-        let rest = thoughts.finish();
+        let rest = match stops.push(&thoughts.finish()) {
+            (rest, true) => rest,
+            (rest, false) => rest + &stops.finish(),
+        };
         if !rest.is_empty() {
             generation.text += &rest;
             if on_text(&rest).is_break() {
@@ -253,12 +268,7 @@ mod tests {
     }
 
     fn greedy(max_tokens: usize) -> Sampling {
-        Sampling {
-            temperature: 0.0,
-            top_p: 1.0,
-            seed: 0,
-            max_tokens,
-        }
+        Sampling::greedy(max_tokens)
     }
 
     /// A model that writes `script`, then ends its turn: every layer is silent, so that the scores

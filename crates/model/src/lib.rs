@@ -13,7 +13,7 @@
 //! println!("{} weights", rag_model::inspect(path)?.parameters);
 //! let model = GgufGenerator::load(path, "smollm2-135m", &Device::best())?;
 //! let question = Message { role: Role::User, content: "What is a heron?".into() };
-//! let sampling = Sampling { temperature: 0.0, top_p: 1.0, seed: 0, max_tokens: 64 };
+//! let sampling = Sampling::greedy(64);
 //! let answer = model.generate(&[question], &sampling, &mut |_| ControlFlow::Continue(()))?;
 //! println!("{}", answer.text);
 //! # Ok(())
@@ -43,7 +43,10 @@ mod chat;
 mod decoder;
 mod generator;
 mod gguf;
+mod memory;
+mod practice;
 mod sampling;
+mod stops;
 mod thoughts;
 mod vocabulary;
 
@@ -52,7 +55,7 @@ mod parity;
 #[cfg(test)]
 mod testing;
 
-pub use device::Device;
+pub use device::{Device, threads, use_threads};
 pub use embedder::{EmbedderSpec, LocalEmbedder};
 pub use generator::GgufGenerator;
 pub use gguf::{ModelCard, inspect};

@@ -8,7 +8,11 @@ use rag_core::Sampling;
 pub(crate) enum Sampler {
     /// Always the likeliest; of equals the one with the lowest number.
     Greedy,
-    Random(Box<LogitsProcessor>),
+    Random {
+        processor: Box<LogitsProcessor>,
+        /// How far a score may lie below the highest.
+        depth: f32,
+    },
 }
 
 impl Sampler {
@@ -23,11 +27,16 @@ impl Sampler {
         } else {
             generation::Sampling::All { temperature }
         };
-        Self::Random(Box::new(LogitsProcessor::from_sampling(sampling.seed, way)))
+        Self::Random {
+            processor: Box::new(LogitsProcessor::from_sampling(sampling.seed, way)),
+            // A share of the probability, before the temperature changes it (Nguyen et al.,
+            // <https://arxiv.org/abs/2407.01082>).
+            depth: -sampling.min_p.clamp(0.0, 1.0).ln() as f32,
+        }
     }
 
     /// The next token; none where the scores are not numbers.
-    pub(crate) fn choose(&mut self, scores: Vec<f32>) -> Option<u32> {
+    pub(crate) fn choose(&mut self, mut scores: Vec<f32>) -> Option<u32> {
         if scores.iter().any(|score| score.is_nan()) {
             return None;
         }
@@ -41,7 +50,11 @@ impl Sampler {
                 }
                 Some(best.0)
             }
-            Self::Random(processor) => {
+            Self::Random { processor, depth } => {
+                let most = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+                for score in scores.iter_mut().filter(|score| most - **score > *depth) {
+                    *score = f32::NEG_INFINITY;
+                }
                 let scores = Tensor::new(scores, &Device::Cpu).ok()?;
                 processor.sample(&scores).ok()
             }
@@ -58,8 +71,23 @@ mod tests {
             temperature,
             top_p,
             seed,
-            max_tokens: 1,
+            ..Sampling::greedy(1)
         })
+    }
+
+    #[test]
+    fn what_is_much_less_likely_than_the_likeliest_is_never_chosen() {
+        let mut sampler = Sampler::new(&Sampling {
+            temperature: 3.0,
+            min_p: 0.5,
+            ..Sampling::greedy(1)
+        });
+        let chosen: Vec<_> = (0..200)
+            .map(|_| sampler.choose(vec![5.0, 4.5, 4.0, 1.0]).unwrap())
+            .collect();
+        // e^-0.5 is more than half, e^-1 is not.
+        assert!(chosen.iter().all(|token| *token < 2));
+        assert!(chosen.contains(&0) && chosen.contains(&1));
     }
 
     #[test]

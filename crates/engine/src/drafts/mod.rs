@@ -185,12 +185,7 @@ impl<'a> Drafts<'a> {
 
     /// What the generator asks about a chunk. The outer error ends the drafting.
     fn write(&self, chunk: &Chunk) -> Result<std::result::Result<Pair, Discarded>> {
-        let sampling = Sampling {
-            temperature: 0.0,
-            top_p: 1.0,
-            seed: 0,
-            max_tokens: LONGEST,
-        };
+        let sampling = Sampling::greedy(LONGEST);
         let mut written = String::new();
         let outcome = self
             .desk

@@ -32,12 +32,7 @@ impl Answering {
             mode: self.mode,
             limit: self.limit,
             filter: Filter::default(),
-            sampling: Sampling {
-                temperature: 0.0,
-                top_p: 1.0,
-                seed: 0,
-                max_tokens: self.max_tokens,
-            },
+            sampling: Sampling::greedy(self.max_tokens),
         }
     }
 }

@@ -10,8 +10,9 @@ use super::positions::Positions;
 use super::shape::{Shape, Sight};
 use crate::kernels;
 
-/// Most memory for attention scores, in bytes; a single key head may take more.
-const SCORES: usize = 256 << 20;
+/// Most memory for attention scores, in bytes, so that they stay in a processor's cache; a single key head
+/// may take more.
+const SCORES: usize = 4 << 20;
 
 /// A linear map with an optional bias.
 #[derive(Debug)]
@@ -21,8 +22,8 @@ pub(crate) struct Projection {
 }
 
 impl Projection {
-    fn apply(&self, x: &Tensor) -> Result<Tensor> {
-        let y = self.matrix.apply(x)?;
+    /// `y`, which the matrix gave, with the bias.
+    fn biased(&self, y: Tensor) -> Result<Tensor> {
         match &self.bias {
             Some(bias) => kernels::add_bias(y, bias),
             None => Ok(y),
@@ -112,11 +113,29 @@ impl Attention {
         self.output.apply(&mixed)
     }
 
+    /// Bytes of its weights.
+    pub(crate) fn bytes(&self) -> usize {
+        let inputs = match &self.inputs {
+            Inputs::Apart { query, key, value } => [query, key, value]
+                .iter()
+                .map(|projection| projection.matrix.bytes())
+                .sum(),
+            Inputs::Joined(all) => all.bytes(),
+        };
+        inputs + self.output.bytes()
+    }
+
     /// Queries, keys and values, token by token.
     fn inputs(&self, x: &Tensor, shape: &Shape) -> Result<(Tensor, Tensor, Tensor)> {
         match &self.inputs {
             Inputs::Apart { query, key, value } => {
-                Ok((query.apply(x)?, key.apply(x)?, value.apply(x)?))
+                let matrices = [&query.matrix, &key.matrix, &value.matrix];
+                let [queries, keys, values] = Matrix::apply_each(matrices, x)?;
+                Ok((
+                    query.biased(queries)?,
+                    key.biased(keys)?,
+                    value.biased(values)?,
+                ))
             }
             Inputs::Joined(matrix) => {
                 let all = matrix.apply(x)?;

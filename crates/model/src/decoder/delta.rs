@@ -32,6 +32,17 @@ pub(crate) struct DeltaNet {
     pub(crate) output: Matrix,
 }
 
+impl DeltaNet {
+    /// Bytes of its weights.
+    pub(crate) fn bytes(&self) -> usize {
+        let gates = match &self.gates {
+            GateWeights::Apart { learn, forget } => learn.bytes() + forget.bytes(),
+            GateWeights::Joined(both) => both.bytes(),
+        };
+        self.inputs.bytes() + gates + self.output_gate.bytes() + self.output.bytes()
+    }
+}
+
 /// What makes each head's strength of learning and of forgetting.
 #[derive(Debug)]
 pub(crate) enum GateWeights {

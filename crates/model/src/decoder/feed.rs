@@ -22,6 +22,21 @@ impl Feed {
     }
 }
 
+impl Feed {
+    /// Bytes of weights that are read for one token.
+    pub(crate) fn bytes_read(&self) -> usize {
+        match self {
+            Self::Dense(dense) => dense.bytes(),
+            Self::Experts(experts) => {
+                let one = experts.networks.first().map_or(0, Dense::bytes);
+                let shared = experts.shared.as_ref();
+                let shared = shared.map_or(0, |shared| shared.network.bytes());
+                experts.router.bytes() + experts.used * one + shared
+            }
+        }
+    }
+}
+
 /// A gated network (`SwiGLU`, `GeGLU`: <https://arxiv.org/abs/2002.05202>).
 #[derive(Debug)]
 pub(crate) struct Dense {
@@ -41,9 +56,17 @@ pub(crate) enum Gates {
 }
 
 impl Dense {
+    fn bytes(&self) -> usize {
+        let gates = match &self.gates {
+            Gates::Apart { gate, up } => gate.bytes() + up.bytes(),
+            Gates::Joined(both) => both.bytes(),
+        };
+        gates + self.down.bytes()
+    }
+
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let (gate, up) = match &self.gates {
-            Gates::Apart { gate, up } => (gate.apply(x)?, up.apply(x)?),
+            Gates::Apart { gate, up } => Matrix::apply_each([gate, up], x)?.into(),
             Gates::Joined(both) => {
                 let both = both.apply(x)?;
                 let width = both.dim(1)? / 2;

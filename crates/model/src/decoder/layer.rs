@@ -8,6 +8,7 @@ use super::feed::Feed;
 use super::memory::Memory;
 use super::positions::Positions;
 use super::shape::Shape;
+use crate::kernels;
 
 /// The weights of one layer. Norms are RMS norms (<https://arxiv.org/abs/1910.07467>).
 #[derive(Debug)]
@@ -35,7 +36,7 @@ pub(crate) struct Norm {
 impl Norm {
     /// The norm of every row (last dimension) of `x`.
     pub(crate) fn apply(&self, x: &Tensor) -> Result<Tensor> {
-        candle_nn::ops::rms_norm(x, &self.weight, self.epsilon)
+        kernels::rms_norm(x, &self.weight, self.epsilon)
     }
 }
 
@@ -60,6 +61,17 @@ impl Layer {
         let x = (x + after(mixed, self.after_mixing.as_ref())?)?;
         let fed = self.feed.forward(&self.before_feed.apply(&x)?)?;
         x + after(fed, self.after_feed.as_ref())?
+    }
+}
+
+impl Layer {
+    /// Bytes of weights that are read for one token.
+    pub(crate) fn bytes_read(&self) -> usize {
+        let mixing = match &self.mixing {
+            MixingWeights::Attention(attention) => attention.bytes(),
+            MixingWeights::Delta(net) => net.bytes(),
+        };
+        mixing + self.feed.bytes_read()
     }
 }
 

@@ -50,6 +50,40 @@ impl Memory {
         }))
     }
 
+    /// Makes room for `upto` tokens, and where there is none for as many as are expected: what is not
+    /// written to takes no memory yet.
+    pub(crate) fn reserve(&mut self, upto: usize, expected: usize) -> Result<()> {
+        let Self::Keys(keys) = self else {
+            return Ok(());
+        };
+        if upto > keys.keys.dim(1)? {
+            let upto = upto.max(expected);
+            keys.keys = grown(&keys.keys, upto)?;
+            keys.values = grown(&keys.values, upto)?;
+        }
+        Ok(())
+    }
+
+    /// Bytes of keys and values.
+    pub(crate) fn held_bytes(&self) -> usize {
+        match self {
+            Self::Keys(keys) => 2 * keys.keys.elem_count() * size_of::<f32>(),
+            Self::Delta(_) => 0,
+        }
+    }
+
+    /// Bytes that are read for a token after `depth` others.
+    pub(crate) fn bytes_read(&self, depth: usize) -> usize {
+        let numbers = match self {
+            Self::Keys(keys) => {
+                let (heads, head) = (keys.keys.dims()[0], keys.keys.dims()[2]);
+                2 * heads * head * depth
+            }
+            Self::Delta(state) => state.weights.elem_count(),
+        };
+        numbers * size_of::<f32>()
+    }
+
     /// The state, where there is one.
     pub(crate) fn state(&self) -> Option<&DeltaState> {
         match self {
@@ -60,7 +94,8 @@ impl Memory {
 }
 
 impl Keys {
-    /// Writes keys and values (`key_heads` × tokens × `head`, contiguous) at position `at` and gives
+    /// Writes keys and values (`key_heads` × tokens × `head`, contiguous) at position `at`, for which room
+    /// was made, and gives
     /// those of the positions from `from` up to the last one written.
     pub(crate) fn put(
         &mut self,
@@ -70,10 +105,6 @@ impl Keys {
         from: usize,
     ) -> Result<(Tensor, Tensor)> {
         let upto = at + keys.dim(1)?;
-        if upto > self.keys.dim(1)? {
-            self.keys = grown(&self.keys, upto)?;
-            self.values = grown(&self.values, upto)?;
-        }
         self.keys.slice_set(keys, 1, at)?;
         self.values.slice_set(values, 1, at)?;
         Ok((

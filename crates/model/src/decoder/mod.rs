@@ -20,7 +20,6 @@ mod weights;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use candle_core::quantized::QTensor;
 use candle_core::{Device, Result, Tensor, bail};
 
 use self::layer::{Layer, Norm};
@@ -46,10 +45,10 @@ pub(crate) struct Decoder {
     shape: Shape,
     device: Device,
     /// Vocabulary × hidden; looked up row by row.
-    table: Arc<QTensor>,
+    table: Arc<Matrix>,
     layers: Vec<Layer>,
     norm: Norm,
-    output: Matrix,
+    output: Arc<Matrix>,
     /// Classes × hidden, in models that were made to classify.
     classes: Option<Matrix>,
     positions: Positions,
@@ -89,6 +88,31 @@ impl Decoder {
         }
         let held = self.copies.iter().map(|copy| copy.at);
         held.filter(|at| *at <= whole).max().unwrap_or(0)
+    }
+
+    /// Forgets all tokens.
+    pub(crate) fn forget(&mut self) -> Result<()> {
+        self.go_back(0).map(|_| ())
+    }
+
+    pub(crate) fn is_on_cpu(&self) -> bool {
+        self.device.is_cpu()
+    }
+
+    /// Bytes of keys and values that are held, read or not.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.memories.iter().map(Memory::held_bytes).sum()
+    }
+
+    /// Bytes that are read to compute a token after `depth` others.
+    pub(crate) fn bytes_per_token(&self, depth: usize) -> usize {
+        let weights: usize = self.layers.iter().map(Layer::bytes_read).sum();
+        let state: usize = self
+            .memories
+            .iter()
+            .map(|memory| memory.bytes_read(depth))
+            .sum();
+        weights + state + self.output.bytes()
     }
 
     /// Says how many tokens the texts read from now on may have together with what is to follow them.
@@ -250,7 +274,10 @@ impl Decoder {
         let start = self.seen.len();
         let reach = (start + tokens.len()).next_multiple_of(BLOCK);
         self.positions.reach(reach, &self.device)?;
-        let mut x = self.table.embedding(&Tensor::new(tokens, &self.device)?)?;
+        for memory in &mut self.memories {
+            memory.reserve(start + tokens.len(), self.expected)?;
+        }
+        let mut x = self.table.rows(tokens, &self.device)?;
         if let Some(scale) = self.shape.table_scale() {
             x = (x * scale)?;
         }

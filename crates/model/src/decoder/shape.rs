@@ -187,6 +187,13 @@ impl Shape {
         }
     }
 
+    /// Bytes of the keys and values of `tokens` tokens.
+    pub(crate) fn cache_bytes(&self, tokens: usize) -> usize {
+        let layers = (0..self.layers).filter(|n| matches!(self.mixer(*n), Mixer::Attention(_)));
+        let token = 2 * self.key_heads * self.head * size_of::<f32>();
+        layers.count().saturating_mul(token).saturating_mul(tokens)
+    }
+
     /// What tokens' vectors are multiplied with.
     pub(crate) fn table_scale(&self) -> Option<f64> {
         match self.architecture.table {

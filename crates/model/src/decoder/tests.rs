@@ -197,7 +197,7 @@ fn a_matrix_of_any_type_gives_nearly_the_products_of_its_floats() {
             }
             let quantised = QTensor::quantize(&weights, kind).unwrap();
             let floats = QMatMul::Tensor(quantised.dequantize(&Device::Cpu).unwrap());
-            let matrix = Matrix::new(Arc::new(quantised)).unwrap();
+            let matrix = Matrix::new(quantised).unwrap();
             for count in [1, 5, 40] {
                 let x = noise(&[count, columns], 1.0, 6);
                 let flat = |y: Tensor| -> Vec<f32> { y.flatten_all().unwrap().to_vec1().unwrap() };
@@ -214,8 +214,8 @@ fn a_matrix_of_any_type_gives_nearly_the_products_of_its_floats() {
 fn no_matrix_is_left_without_a_fast_kernel_for_one_row() {
     let weights = noise(&[48, 96], 1.0, 5);
     let quantised = QTensor::quantize(&weights, GgmlDType::Q4_1).unwrap();
-    let matrix = Matrix::new(Arc::new(quantised)).unwrap();
-    assert!(matches!(matrix, Matrix::Bytes(_)));
+    let matrix = Matrix::new(quantised).unwrap();
+    assert!(matches!(matrix, Matrix::Packed(_)));
 }
 
 /// The logarithms of the probabilities, one token at a time, by the book.

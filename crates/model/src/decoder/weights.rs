@@ -16,7 +16,7 @@ use super::memory::Memory;
 use super::positions::{Factors, Positions};
 use super::shape::{DeltaSizes, ExpertSizes, Mixer, Sight};
 use super::{Decoder, Shape};
-use crate::fault::{OfModel, Result};
+use crate::fault::{Fault, OfModel, Result};
 use crate::gguf::Gguf;
 
 impl Decoder {
@@ -29,14 +29,10 @@ impl Decoder {
             device,
             shape: &shape,
         };
-        let table = Arc::new(source.required("token_embd.weight")?);
-        let output = source.optional("output.weight")?;
+        let table = Arc::new(source.matrix("token_embd.weight")?);
+        let output = source.optional_matrix("output.weight")?;
         let output = output.map_or_else(|| Arc::clone(&table), Arc::new);
-        let output = Matrix::new(output).of(&source.model)?;
-        let classes = source.optional("cls.output.weight")?;
-        let classes = classes
-            .map(|classes| Matrix::new(Arc::new(classes)).of(&source.model))
-            .transpose()?;
+        let classes = source.optional_matrix("cls.output.weight")?;
         let factors = Factors {
             all: source.factors("rope_freqs.weight")?,
             short: source.factors("rope_factors_short.weight")?,
@@ -182,17 +178,17 @@ impl Source<'_> {
         let activation = self.shape.architecture.activation;
         let gates: Vec<Gates> = match sizes.layout {
             Layout::Joined => {
-                let both = self.matrices(&name("gate_up_exps"))?;
+                let both = self.matrices(&name("gate_up_exps"), sizes.count)?;
                 both.into_iter().map(Gates::Joined).collect()
             }
             Layout::Apart => {
-                let gates = self.matrices(&name("gate_exps"))?;
-                let ups = self.matrices(&name("up_exps"))?;
+                let gates = self.matrices(&name("gate_exps"), sizes.count)?;
+                let ups = self.matrices(&name("up_exps"), sizes.count)?;
                 let pairs = gates.into_iter().zip(ups);
                 pairs.map(|(gate, up)| Gates::Apart { gate, up }).collect()
             }
         };
-        let downs = self.matrices(&name("down_exps"))?;
+        let downs = self.matrices(&name("down_exps"), sizes.count)?;
         let shared = if self.shape.architecture.feed == FeedKind::ExpertsAndOne {
             let gate = self.required_vector(&name("gate_inp_shexp"))?;
             let gate = gate.reshape((1, self.shape.hidden)).of(&self.model)?;
@@ -227,17 +223,26 @@ impl Source<'_> {
     }
 
     fn matrix(&mut self, name: &str) -> Result<Matrix> {
-        let tensor = self.required(name)?;
-        Matrix::new(Arc::new(tensor)).of(&self.model)
+        let missing = self.missing(name);
+        self.optional_matrix(name)?.ok_or(missing)
     }
 
-    fn matrices(&mut self, name: &str) -> Result<Vec<Matrix>> {
-        let missing = self.gguf.unsound(format!("tensor `{name}` is missing"));
-        let tensors = self.gguf.matrices(name, self.device)?.ok_or(missing)?;
-        tensors
-            .into_iter()
-            .map(|tensor| Matrix::new(Arc::new(tensor)).of(&self.model))
+    fn optional_matrix(&mut self, name: &str) -> Result<Option<Matrix>> {
+        Matrix::read(self.gguf, name, 0, self.device)
+    }
+
+    /// `count` matrices below one another.
+    fn matrices(&mut self, name: &str, count: usize) -> Result<Vec<Matrix>> {
+        (0..count)
+            .map(|n| {
+                let missing = self.missing(name);
+                Matrix::read(self.gguf, name, n, self.device)?.ok_or(missing)
+            })
             .collect()
+    }
+
+    fn missing(&self, name: &str) -> Fault {
+        self.gguf.unsound(format!("tensor `{name}` is missing"))
     }
 
     fn norm(&mut self, name: &str) -> Result<Norm> {
@@ -277,7 +282,7 @@ impl Source<'_> {
     }
 
     fn required(&mut self, name: &str) -> Result<QTensor> {
-        let missing = self.gguf.unsound(format!("tensor `{name}` is missing"));
+        let missing = self.missing(name);
         self.optional(name)?.ok_or(missing)
     }
 

@@ -36,11 +36,7 @@ impl Device {
     #[must_use]
     pub fn describe(&self) -> String {
         if self.inner.is_cpu() {
-            format!(
-                "{}, {} threads",
-                self.name,
-                candle_core::utils::get_num_threads()
-            )
+            format!("{}, {} threads", self.name, threads())
         } else {
             self.name.to_owned()
         }
@@ -49,6 +45,24 @@ impl Device {
     pub(crate) fn inner(&self) -> &candle_core::Device {
         &self.inner
     }
+}
+
+/// Threads that compute on a processor.
+#[must_use]
+pub fn threads() -> usize {
+    rayon::current_num_threads()
+}
+
+/// Has `count` threads compute, from the first computation on.
+///
+/// # Errors
+/// `Usage` once something has been computed.
+pub fn use_threads(count: usize) -> rag_core::Result<()> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(count);
+    pool.build_global().map_err(|error| {
+        let fact = format!("the number of threads can't be set: {error}");
+        rag_core::Error::new(rag_core::Code::Usage, fact).hint("say it before anything is computed")
+    })
 }
 
 #[cfg(test)]

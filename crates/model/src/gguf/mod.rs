@@ -7,7 +7,7 @@ mod header;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use candle_core::quantized::gguf_file::{TensorInfo, Value};
@@ -234,6 +234,28 @@ impl Gguf {
         self.tensors.get(name).map(|place| place.info.shape.dims())
     }
 
+    /// The type of a tensor's weights.
+    pub(crate) fn kind(&self, name: &str) -> Option<GgmlDType> {
+        self.tensors.get(name).map(|place| place.info.ggml_dtype)
+    }
+
+    /// Reads bytes of a tensor from number `from` on.
+    pub(crate) fn read_bytes(&mut self, name: &str, from: u64, out: &mut [u8]) -> Result<()> {
+        let missing = self.unsound(format!("tensor `{name}` is missing"));
+        let Some(place) = self.tensors.get(name) else {
+            return Err(missing);
+        };
+        let part = &mut self.parts[place.part];
+        let at = part.data_start + place.info.offset + from;
+        part.file
+            .seek(SeekFrom::Start(at))
+            .and_then(|_| part.file.read_exact(out))
+            .map_err(|source| Fault::Read {
+                path: self.path.clone(),
+                source,
+            })
+    }
+
     /// Reads one tensor's bytes.
     pub(crate) fn tensor(
         &mut self,
@@ -249,12 +271,13 @@ impl Gguf {
         tensor.map(Some).of(&label)
     }
 
-    /// Reads a tensor of three dimensions as matrices, one for each value of the first.
-    pub(crate) fn matrices(
+    /// Reads a tensor of two dimensions, or matrix number `n` of one of three.
+    pub(crate) fn matrix(
         &mut self,
         name: &str,
+        n: usize,
         device: &candle_core::Device,
-    ) -> Result<Option<Vec<QTensor>>> {
+    ) -> Result<Option<QTensor>> {
         let label = self.label();
         let Some(place) = self.tensors.get(name) else {
             return Ok(None);
@@ -265,19 +288,17 @@ impl Gguf {
             ref shape,
             offset,
         } = place.info;
-        let (count, rows, columns) = shape.dims3().of(&label)?;
+        let [.., rows, columns] = *shape.dims() else {
+            return Ok(None);
+        };
         let bytes = size_in_bytes(&[rows, columns], ggml_dtype).unwrap_or(0);
-        (0..count as u64)
-            .map(|n| {
-                let one = TensorInfo {
-                    ggml_dtype,
-                    shape: (rows, columns).into(),
-                    offset: offset + n * bytes,
-                };
-                one.read(&mut part.file, part.data_start, device).of(&label)
-            })
-            .collect::<Result<_>>()
-            .map(Some)
+        let one = TensorInfo {
+            ggml_dtype,
+            shape: (rows, columns).into(),
+            offset: offset + n as u64 * bytes,
+        };
+        let tensor = one.read(&mut part.file, part.data_start, device);
+        tensor.map(Some).of(&label)
     }
 }
 

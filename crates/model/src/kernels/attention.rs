@@ -6,7 +6,7 @@ use candle_core::{Result, Storage, Tensor, bail};
 use rayon::iter::{IndexedParallelIterator, ParallelIterator};
 use rayon::slice::ParallelSliceMut;
 
-use super::{floats, nth, rows};
+use super::{floats, nth, rows, vectorised};
 
 /// What one token's query heads (key heads × sharing heads × head) make of all `keys` and `values`
 /// (key heads × tokens × head, each head's part contiguous), on a processor: same shape as `queries`.
@@ -23,19 +23,55 @@ pub(crate) fn attend_once(
     let asked = floats(&query_data, query_layout)?;
     let (key_heads, value_heads) = (heads(&key_data, keys)?, heads(&value_data, values)?);
     let mut out = vec![0.0; asked.len()];
-    out.par_chunks_mut(head).enumerate().for_each(|(n, out)| {
-        let query = &asked[nth(n, head)];
-        let (keys, values) = (key_heads[n / sharing], value_heads[n / sharing]);
-        let mut weights: Vec<f32> = keys
-            .chunks_exact(head)
-            .map(|key| rows::dot(query, key))
-            .collect();
-        rows::softmax(&mut weights, scale);
-        for (weight, value) in weights.iter().zip(values.chunks_exact(head)) {
-            rows::add_times(out, value, *weight);
-        }
-    });
+    // The queries that share keys read them one after the other, while they are in the cache.
+    out.par_chunks_mut(sharing * head)
+        .enumerate()
+        .for_each(|(n, out)| {
+            let queries = &asked[nth(n, sharing * head)];
+            let (keys, values) = (key_heads[n], value_heads[n]);
+            vectorised(|| attend_some(queries, keys, values, scale, (head, out)));
+        });
     Tensor::from_vec(out, queries.dims(), queries.device())
+}
+
+/// Positions whose keys and values are read once for all queries.
+const NEAR: usize = 64;
+
+/// The same for the queries that share a key head.
+#[inline(always)]
+#[allow(clippy::inline_always)] // vector instructions reach no further
+fn attend_some(
+    queries: &[f32],
+    keys: &[f32],
+    values: &[f32],
+    scale: f32,
+    (head, out): (usize, &mut [f32]),
+) {
+    let tokens = keys.len() / head;
+    let mut weights = vec![0.0; queries.len() / head * tokens];
+    for (block, keys) in keys.chunks(NEAR * head).enumerate() {
+        let queries = queries.chunks_exact(head);
+        for (query, weights) in queries.zip(weights.chunks_exact_mut(tokens)) {
+            let weights = &mut weights[block * NEAR..];
+            for (weight, key) in weights.iter_mut().zip(keys.chunks_exact(head)) {
+                *weight = rows::dot(query, key);
+            }
+        }
+    }
+    for weights in weights.chunks_exact_mut(tokens) {
+        rows::softmax(weights, scale);
+    }
+    for (block, values) in values.chunks(NEAR * head).enumerate() {
+        let weights = weights.chunks_exact(tokens);
+        for (weights, out) in weights.zip(out.chunks_exact_mut(head)) {
+            for (weight, value) in weights[block * NEAR..]
+                .iter()
+                .zip(values.chunks_exact(head))
+            {
+                rows::add_times(out, value, *weight);
+            }
+        }
+    }
 }
 
 /// Each head's numbers.

@@ -1,12 +1,13 @@
 //! Steps that candle does slowly on a processor, done row by row over plain slices.
 //!
-//! Matrix products stay candle's. What is here runs in place, in parallel, and so that the compiler
-//! turns it into vector instructions; `rows` holds the arithmetic, `bytes` that of 8-bit weights,
-//! `attention` that of a single token, `delta` that of delta nets. On another device each step is candle's own.
+//! Products of floats stay candle's. What is here runs in place, in parallel, and so that the compiler
+//! turns it into vector instructions; `rows` holds the arithmetic, `packed` products with quantised
+//! weights, `attention` that of a single token, `delta` that of delta nets. On another device each step
+//! is candle's own.
 
 mod attention;
-mod bytes;
 mod delta;
+mod packed;
 mod rows;
 
 use std::ops::Range;
@@ -16,8 +17,9 @@ use rayon::iter::{IndexedParallelIterator, ParallelIterator};
 use rayon::slice::{ParallelSlice, ParallelSliceMut};
 
 pub(crate) use attention::attend_once;
-pub(crate) use bytes::ByteMatrix;
 pub(crate) use delta::{DeltaRule, convolve};
+use packed::vectorised;
+pub(crate) use packed::{PackedMatrix, products};
 
 /// Below this many numbers, a second thread costs more than it brings.
 const WORTH_SHARING: usize = 8 * 1024;
@@ -59,6 +61,7 @@ pub(crate) fn matrix_vector(matrix: &Tensor, vector: &Tensor) -> Result<Tensor> 
             *y = rows::dot(row, x);
         }
     };
+    let some_rows = |part| vectorised(|| some_rows(part));
     out.par_chunks_mut(share)
         .zip(weights.par_chunks(share * width))
         .for_each(some_rows);
@@ -175,6 +178,18 @@ impl LayerNorm {
             rows::layer_norm(row, weight, bias, self.epsilon);
         })
     }
+}
+
+/// The root-mean-square norm of every row of `x` (<https://arxiv.org/abs/1910.07467>).
+pub(crate) fn rms_norm(x: &Tensor, weight: &Tensor, epsilon: f32) -> Result<Tensor> {
+    if !x.device().is_cpu() {
+        return candle_nn::ops::rms_norm(x, weight, epsilon);
+    }
+    let y = x.force_contiguous()?;
+    let (data, layout) = weight.storage_and_layout();
+    let weight = floats(&data, layout)?;
+    in_place(&y, |_, row| rows::rms_norm(row, weight, epsilon))?;
+    Ok(y)
 }
 
 /// Softmax of every row of `scores` × `scale`. `scores` is overwritten.
@@ -315,9 +330,11 @@ impl<F: Fn(usize, &mut [f32]) + Sync> InplaceOp1 for OnRows<F> {
         data.par_chunks_mut(share * self.width)
             .enumerate()
             .for_each(|(chunk, data)| {
-                for (n, row) in data.chunks_exact_mut(self.width).enumerate() {
-                    (self.f)(chunk * share + n, row);
-                }
+                vectorised(|| {
+                    for (n, row) in data.chunks_exact_mut(self.width).enumerate() {
+                        (self.f)(chunk * share + n, row);
+                    }
+                });
             });
         Ok(())
     }
@@ -365,6 +382,11 @@ mod tests {
         assert_close(&geglu(fresh(), &x).unwrap(), &gated);
         let gated = (y.gelu().unwrap() * &x).unwrap();
         assert_close(&tanh_geglu(fresh(), &x).unwrap(), &gated);
+        let weight = noise(&[300], 1.0, 4);
+        assert_close(
+            &rms_norm(&y, &weight, 1e-6).unwrap(),
+            &candle_nn::ops::rms_norm_slow(&y, &weight, 1e-6).unwrap(),
+        );
         let norm = LayerNorm {
             weight: noise(&[300], 1.0, 4),
             bias: noise(&[300], 1.0, 5),
