@@ -1,4 +1,5 @@
-//! The pure parts that see every byte of a knowledge base: sentences and splitting.
+//! The pure parts that see every byte of a knowledge base: sentences and splitting; and citing, which
+//! stands between the last word of a model and its reader.
 //!
 //! Texts are generated, so that a run measures the same bytes everywhere. Results come as bytes a
 //! second. A whole question is measured by `rag bench`; see README.md in this folder.
@@ -7,6 +8,9 @@ use divan::Bencher;
 use divan::counter::BytesCount;
 use rag_core::{Block, BlockKind, Document, Span, TokenCounter};
 use rag_text::Sizes;
+
+#[path = "pure/citing.rs"]
+mod citing;
 
 fn main() {
     divan::main();

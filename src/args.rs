@@ -1,5 +1,6 @@
 //! The command line, as typed. It can't fail on the environment: `--help` works with a broken config.
 
+mod answering;
 mod measuring;
 
 use std::path::PathBuf;
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use rag_core::{Filter, calendar::Period};
 
+pub(crate) use self::answering::{Answering, Chat, Format, Open, Remembering};
 pub(crate) use self::measuring::{Bench, Eval};
 pub(crate) use self::selecting::Selecting;
 pub(crate) use self::watch::{Following, OnBattery, Watch, WatchVerb};
@@ -63,6 +65,12 @@ pub(crate) enum Verb {
     Search(Search),
     /// Answer a question from the documents, with citations
     Ask(Ask),
+    /// Ask questions one after another, each of which may lean on those before
+    Chat(Chat),
+    /// Open a source of the last answer at its page or line
+    Open(Open),
+    /// Hold the citations of an earlier answer against the files as they are now
+    Verify(Verify),
     /// Show what the knowledge base holds
     Status(Status),
     /// Remove files from the knowledge base
@@ -82,6 +90,17 @@ pub(crate) enum Verb {
     Extract,
 }
 
+impl Args {
+    /// Whether the result is to be JSON.
+    pub(crate) fn is_json(&self) -> bool {
+        let format = match &self.verb {
+            Verb::Ask(options) => options.format,
+            _ => None,
+        };
+        self.json || format == Some(Format::Json)
+    }
+}
+
 impl Verb {
     /// What the verb was told about reading files, if it reads any.
     pub(crate) fn reading(&self) -> Option<&Reading> {
@@ -90,7 +109,9 @@ impl Verb {
             Self::Watch(options) => Some(&options.reading),
             Self::Reindex(options) => Some(&options.reading),
             Self::Ask(options) => Some(&options.reading), // quotes are held against their files
+            Self::Chat(options) => Some(&options.reading),
             Self::Eval(options) => Some(&options.reading),
+            Self::Verify(options) => Some(&options.reading),
             Self::Doctor(options) => Some(&options.reading),
             _ => None,
         }
@@ -234,51 +255,70 @@ impl From<Mode> for rag_core::Mode {
 }
 
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+A question that names the documents as what is to be counted or listed (which documents mention X, how \
+often is X mentioned, list all X; 哪些文档提到 X, 列出所有 X) is answered by every place where the words \
+stand, counted, without a language model. --no-everything asks for an ordinary answer, --everything for a \
+count of the places of any words. How many X there are in some place is an ordinary question.")]
 pub(crate) struct Ask {
     /// The question, in any language
     pub(crate) question: String,
 
-    /// Most passages to answer from
-    #[arg(short = 'n', long, default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    pub(crate) limit: u16,
-
-    /// Quote the sentences that answer best, as they stand, without a language model
-    #[arg(short = 'x', long, conflicts_with_all = ["model", "max_tokens", "temperature", "top_p", "min_p", "stop", "seed"])]
-    pub(crate) extractive: bool,
-
-    /// Language model: a name of `rag models list`, or a GGUF file
-    #[arg(long, value_name = "NAME|FILE", env = "RAG_MODEL")]
-    pub(crate) model: Option<String>,
-
-    /// Longest answer, in the model's tokens
-    #[arg(long, default_value_t = 256, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) max_tokens: u32,
-
-    /// 0 always takes the likeliest word; higher values vary more
-    #[arg(long, default_value_t = 0.0, value_name = "T")]
-    pub(crate) temperature: f64,
-
-    /// Above temperature 0, only the likeliest words that together reach this probability
-    #[arg(long, default_value_t = 0.95, value_name = "P", value_parser = probability)]
-    pub(crate) top_p: f64,
-
-    /// Above temperature 0, only words at least so likely as this share of the likeliest
-    #[arg(long, default_value_t = 0.0, value_name = "P", value_parser = probability)]
-    pub(crate) min_p: f64,
-
-    /// End the answer before this text (may be repeated)
-    #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
-    pub(crate) stop: Vec<String>,
-
-    /// Seed for temperatures above 0
-    #[arg(long, default_value_t = 0, value_name = "N")]
-    pub(crate) seed: u64,
+    /// What the answer is printed as [default: text]
+    #[arg(long, value_enum, value_name = "FORMAT", conflicts_with = "json")]
+    pub(crate) format: Option<Format>,
 
     #[command(flatten)]
-    pub(crate) within: Within,
+    pub(crate) answering: Answering,
+
+    #[command(flatten)]
+    pub(crate) remembering: Remembering,
+
+    #[command(flatten)]
+    pub(crate) reach: Reach,
+
+    /// Show what was retrieved, by which search, what became of it, and where the time went
+    #[arg(long)]
+    pub(crate) explain: bool,
+
+    /// Write question, answer, citations, hashes of the sources, model and settings to a file, for `rag
+    /// verify`
+    #[arg(long, value_name = "FILE", conflicts_with = "continues")]
+    pub(crate) receipt: Option<PathBuf>,
 
     #[command(flatten)]
     pub(crate) reading: Reading,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+A citation is still true where its quote stands where it stood; moved where it stands elsewhere in the file, \
+or the file lies elsewhere; changed where the file does not hold it any more; gone where there is no file. \
+Exit code 0: all are true or moved, and with --again the answer is the same; 1: not so; 2: a file could not \
+be read, or the receipt is none, damaged, or of a newer version.")]
+pub(crate) struct Verify {
+    /// A receipt that `rag ask --receipt` wrote
+    #[arg(value_name = "FILE")]
+    pub(crate) receipt: PathBuf,
+
+    /// Put the same question again, with the same models and settings, and compare the answers
+    #[arg(long)]
+    pub(crate) again: bool,
+
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+}
+
+/// Whether a question is answered by every place or by the best passages; else it depends on the question.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Reach {
+    /// Count every place where the words stand, whatever the question looks like
+    #[arg(long, conflicts_with = "no_everything")]
+    pub(crate) everything: bool,
+
+    /// Answer from the best passages, whatever the question looks like
+    #[arg(long)]
+    pub(crate) no_everything: bool,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -387,12 +427,4 @@ pub(crate) struct Doctor {
 
     #[command(flatten)]
     pub(crate) reading: Reading,
-}
-
-/// A number from 0 to 1.
-fn probability(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(p) if (0.0..=1.0).contains(&p) => Ok(p),
-        _ => Err("must be a number from 0 to 1".to_owned()),
-    }
 }

@@ -6,6 +6,8 @@ mod allocator;
 mod args;
 mod config;
 mod exit;
+mod links;
+mod render;
 mod terminal;
 mod verbs;
 mod wiring;
@@ -33,7 +35,7 @@ fn main() -> ExitCode {
             return exit.into();
         }
     };
-    let mut printer = Printer::new(args.json);
+    let mut printer = Printer::new(args.is_json());
     let exit = match run(args, &mut printer) {
         Ok(exit) => exit,
         Err(error) => printer.error(&error),
@@ -48,6 +50,9 @@ fn run(args: Args, printer: &mut Printer) -> anyhow::Result<Exit> {
         Verb::Watch(options) => verbs::watch::run(&config?, &options, printer),
         Verb::Search(options) => verbs::search::run(&config?, &options, printer),
         Verb::Ask(options) => verbs::ask::run(&config?, &options, printer),
+        Verb::Chat(options) => verbs::chat::run(&config?, &options, printer),
+        Verb::Open(options) => verbs::open::run(&config?, &options, printer),
+        Verb::Verify(options) => verbs::verify::run(&config?, &options, printer),
         Verb::Status(options) => verbs::status::run(&config?, &options, printer),
         Verb::Forget(options) => verbs::forget::run(&config?, &options, printer),
         Verb::Reindex(options) => verbs::reindex::run(&config?, &options, printer),

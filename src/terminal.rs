@@ -2,6 +2,7 @@
 //! files and models is made harmless before a terminal sees it.
 
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -13,6 +14,7 @@ use rag_core::{Code, Error};
 use serde::Serialize;
 
 use crate::exit::Exit;
+use crate::links;
 
 /// Writes results and talk.
 #[derive(Debug)]
@@ -68,6 +70,19 @@ impl Printer {
             out.write_all(text.as_bytes())?;
         }
         out.flush()
+    }
+
+    /// Prints text of the result that leads to a file where the terminal has links.
+    pub(crate) fn linked(&mut self, text: &str, file: Option<&Path>) -> io::Result<()> {
+        let has_links =
+            self.stdout_is_terminal && links::are_shown(|name| std::env::var(name).ok());
+        match file.filter(|_| has_links) {
+            Some(file) => {
+                let link = links::link(&links::file_url(file), &harmless(text));
+                self.out.lock().write_all(link.as_bytes())
+            }
+            None => self.text(text),
+        }
     }
 
     /// Prints a line of the result.
@@ -229,6 +244,28 @@ pub(crate) fn stop_on_interrupt(stop: Arc<AtomicBool>) -> anyhow::Result<()> {
     ctrlc::set_handler(move || {
         if stop.swap(true, Ordering::Relaxed) {
             #[allow(clippy::exit)] // the polite way was tried by the first Ctrl-C
+            std::process::exit(Exit::Interrupted as i32);
+        }
+    })?;
+    Ok(())
+}
+
+/// On Ctrl-C flips `stop` while `busy` is set, so that an answer ends and what asks for the next
+/// question goes on. While nothing is being answered the program ends, and so it does where the answer
+/// has not ended by the third time.
+pub(crate) fn stop_answer_on_interrupt(
+    stop: Arc<AtomicBool>,
+    busy: Arc<AtomicBool>,
+) -> anyhow::Result<()> {
+    let mut unheard = 0;
+    ctrlc::set_handler(move || {
+        unheard = if stop.swap(true, Ordering::Relaxed) {
+            unheard + 1
+        } else {
+            0
+        };
+        if unheard > 1 || !busy.load(Ordering::Relaxed) {
+            #[allow(clippy::exit)] // nobody is in the middle of anything, or does not hear
             std::process::exit(Exit::Interrupted as i32);
         }
     })?;

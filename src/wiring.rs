@@ -165,23 +165,30 @@ fn embedder_files(config: &Config, name: &str) -> Result<(ModelFiles, EmbedderSp
     Ok((ModelFiles::of(&model)?, EmbedderSpec::of(&model, length)?))
 }
 
+/// Weights from which on a language model makes use of more than the question and two passages.
+const ABLE: u64 = 1_000_000_000;
+
+fn parameters_of(config: &Config, flag: Option<&str>) -> Result<u64> {
+    Ok(rag_model::inspect(&generator_file(config, flag)?)?.parameters)
+}
+
 /// Tokens of passages that a language model of this many weights is shown. Tiny ones mix up the facts
 /// of different passages: of the 19 English fixture questions SmolLM2-135M answers 9 rightly from two
 /// passages and 6 from four.
 fn passage_tokens(parameters: u64) -> usize {
-    if parameters < 1_000_000_000 {
-        300
-    } else {
-        2000
-    }
+    if parameters < ABLE { 300 } else { 2000 }
 }
 
 /// An engine that can answer.
 pub(crate) fn answering_engine(config: &Config, flag: Option<&str>) -> Result<Engine> {
     // The store first: a question to a knowledge base that is not there should not load a model.
     let engine = searching_engine(config)?;
+    let parameters = parameters_of(config, flag)?;
+    let is_able = parameters >= ABLE;
     let settings = Settings {
-        passage_tokens: passage_tokens_for(config, flag)?,
+        passage_tokens: passage_tokens(parameters),
+        turns_shown: if is_able { 3 } else { 0 },
+        rewrites: is_able,
         ..Settings::default()
     };
     Ok(engine
@@ -191,8 +198,7 @@ pub(crate) fn answering_engine(config: &Config, flag: Option<&str>) -> Result<En
 
 /// Tokens of passages that the language model of `flag` or config is shown.
 pub(crate) fn passage_tokens_for(config: &Config, flag: Option<&str>) -> Result<usize> {
-    let parameters = rag_model::inspect(&generator_file(config, flag)?)?.parameters;
-    Ok(passage_tokens(parameters))
+    Ok(passage_tokens(parameters_of(config, flag)?))
 }
 
 /// Whether the catalogue says that the language model was trained on Chinese; true for one it does

@@ -26,6 +26,11 @@ mod finding;
 /// Answers that are sentences of the documents, without a language model.
 mod extracting;
 
+/// Conversations: follow-ups, what is kept of them, sources that are opened, answers as documents.
+mod chatting;
+/// Answers that are counted, explained, kept and checked again.
+mod receipts;
+
 /// Question sets: scoring, bounds, drafting; and queries of any characters.
 mod evaluating;
 

@@ -85,7 +85,7 @@ fn found_lines(hit: &HitRow) -> Option<Lines> {
 }
 
 /// What each search said of a hit, on one line.
-fn explained(hit: &HitRow) -> String {
+pub(crate) fn explained(hit: &HitRow) -> String {
     let said = |search: &str, score: &str, reason: Option<Reason>| match reason {
         Some(Reason {
             rank,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Area, Hit, Lines, Span};
+use crate::{Area, Everything, Hit, Ledger, Lines, Source, Span};
 
 /// What a question got: text with citations, or a refusal. Both come with the hits they rest on.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,9 +18,48 @@ pub struct Answer {
     pub sentences: Vec<Sentence>,
     /// In order of appearance; `n` counts from 1 without gaps.
     pub citations: Vec<Citation>,
+    /// The source of each citation, in their order.
+    pub cited: Vec<Cited>,
     pub hits: Vec<Hit>,
+    /// What became of the hits.
+    pub ledger: Ledger,
+    /// What was counted, where the question was put to everything.
+    pub everything: Option<Everything>,
+    /// What was done otherwise than asked or than usual, a line each.
+    pub notes: Vec<String>,
     pub usage: Usage,
     pub timings: Timings,
+}
+
+impl Answer {
+    /// An answer to `question` of which nothing is there yet.
+    #[must_use]
+    pub fn begun(question: &str, mode: AnswerMode) -> Self {
+        Self {
+            question: question.to_owned(),
+            mode,
+            text: String::new(),
+            refused: None,
+            confidence: 0.0,
+            sentences: Vec::new(),
+            citations: Vec::new(),
+            cited: Vec::new(),
+            hits: Vec::new(),
+            ledger: Ledger::default(),
+            everything: None,
+            notes: Vec::new(),
+            usage: Usage::default(),
+            timings: Timings::default(),
+        }
+    }
+}
+
+/// Where the source of a citation lies, and what it was when it was indexed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cited {
+    pub source: Source,
+    /// BLAKE3 of the file that was indexed, hex.
+    pub hash: String,
 }
 
 /// Who writes an answer. The names are part of the wire format.
@@ -32,6 +71,25 @@ pub enum AnswerMode {
     Generated,
     /// Nobody: the sentences of the passages that answer best, as they stand. No language model.
     Extractive,
+    /// Nobody: every place was counted. No language model, and no best passages.
+    Everything,
+}
+
+/// A question of a conversation, made to stand by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rewritten {
+    pub text: String,
+    pub by: RewrittenBy,
+}
+
+/// Who made a question stand by itself. The names are part of the wire format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RewrittenBy {
+    /// The engine: readings that its rules make, chosen by what the documents speak of.
+    Rule,
+    /// The language model, held to the words of the conversation.
+    Model,
 }
 
 /// One sentence of an answer.
@@ -92,6 +150,9 @@ pub enum RefusalReason {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Usage {
     pub prompt_tokens: usize,
+    /// Of the prompt, so many were held from the one before and not computed again.
+    #[serde(default)]
+    pub reused_tokens: usize,
     pub generated_tokens: usize,
     /// Passages shown to the model.
     pub passages: usize,
@@ -105,7 +166,13 @@ pub struct Usage {
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Timings {
     pub load_ms: f64,
+    /// Of the search, what making the question's vector took.
+    #[serde(default)]
+    pub embed_ms: f64,
     pub search_ms: f64,
+    /// Choosing the passages that fit.
+    #[serde(default)]
+    pub prompt_ms: f64,
     pub prefill_ms: f64,
     pub decode_ms: f64,
     pub cite_ms: f64,

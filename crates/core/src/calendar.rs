@@ -2,6 +2,8 @@
 
 use std::{cmp::Ordering, ops::RangeInclusive, str::FromStr};
 
+use serde::{Deserialize, Serialize};
+
 /// A time of the Gregorian calendar, in UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moment {
@@ -58,7 +60,8 @@ impl Moment {
 }
 
 /// A year, a month or a day, as people bound a search: `2026`, `2026-11`, `2026-11-21`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Period(String);
 
 impl Period {
@@ -93,6 +96,20 @@ impl FromStr for Period {
         } else {
             Err(NoPeriod)
         }
+    }
+}
+
+impl TryFrom<String> for Period {
+    type Error = NoPeriod;
+
+    fn try_from(text: String) -> Result<Self, NoPeriod> {
+        text.parse()
+    }
+}
+
+impl From<Period> for String {
+    fn from(period: Period) -> Self {
+        period.0
     }
 }
 

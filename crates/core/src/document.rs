@@ -175,7 +175,7 @@ impl Warning {
     }
 }
 
-/// Whether a warning means that text was lost.
+/// What a warning means for the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WarningKind {
@@ -183,6 +183,8 @@ pub enum WarningKind {
     Lost,
     /// All text is there; something about it had to be guessed (the encoding, say).
     Guessed,
+    /// Text that the file does not show to its readers is not in the document.
+    Hidden,
 }
 
 #[cfg(test)]

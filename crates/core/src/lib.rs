@@ -9,6 +9,8 @@
 //! | [`chunk`] | the indexed unit |
 //! | [`query`] | questions to the index, filters, hits and why they were found |
 //! | [`answer`] | answers, citations, refusals |
+//! | [`everything`] | answers that were counted |
+//! | [`ledger`] | what became of every hit of an answer |
 //! | [`plan`] | what an ingest would do, one row a file |
 //! | [`report`] | what an ingest did, one row a file |
 //! | [`ports`] | the traits that the machinery implements |
@@ -31,7 +33,9 @@ pub mod calendar;
 pub mod chunk;
 pub mod document;
 pub mod error;
+pub mod everything;
 pub mod fold;
+pub mod ledger;
 pub mod plan;
 pub mod ports;
 pub mod query;
@@ -40,10 +44,15 @@ pub mod source;
 pub mod span;
 pub mod wire;
 
-pub use answer::{Answer, AnswerMode, Citation, Refusal, RefusalReason, Sentence, Timings, Usage};
+pub use answer::{
+    Answer, AnswerMode, Citation, Cited, Refusal, RefusalReason, Rewritten, RewrittenBy, Sentence,
+    Timings, Usage,
+};
 pub use chunk::Chunk;
 pub use document::{Area, Block, BlockKind, Document, Link, Page, Part, Warning, WarningKind};
 pub use error::{Code, Error, Result};
+pub use everything::Everything;
+pub use ledger::Ledger;
 pub use plan::{Plan, PlanRow, PlanTotals, Step};
 pub use ports::{
     Embedder, Extractor, Finish, Generation, Generator, Message, Purpose, Reranker, Role, Sampling,

@@ -176,6 +176,8 @@ impl Sampling {
 pub struct Generation {
     pub text: String,
     pub prompt_tokens: usize,
+    /// Of the prompt, so many at its beginning were held from the one before and not computed again.
+    pub reused_tokens: usize,
     pub generated_tokens: usize,
     pub finish: Finish,
     pub prefill_ms: f64,

@@ -29,7 +29,8 @@ pub struct Query {
 
 /// Which sources a question is about. What is empty lets every source through; a source must pass all
 /// that is not.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Filter {
     /// Patterns as in `.gitignore`, from the ingested folder; one of them must fit the path.
     pub within: Vec<String>,

@@ -14,7 +14,7 @@ impl std::fmt::Display for SourceKey {
 }
 
 /// Where a source lies. `root` is the folder that was ingested, `path` the way from there.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Source {
     pub key: SourceKey,
     /// Absolute path of the ingested folder.

@@ -5,8 +5,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Answer, AnswerMode, Citation, Code, Error, Hit, Lines, Refusal, Sentence, Span, Timings, Usage,
-    Why,
+    Answer, AnswerMode, Citation, Code, Error, Everything, Hit, Ledger, Lines, Refusal, Rewritten,
+    Sentence, Span, Timings, Usage, Why,
 };
 
 /// One hit of a search.
@@ -71,7 +71,11 @@ pub struct SearchResult {
 /// What `rag ask --json` prints.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AskResult {
+    /// As it was typed.
     pub question: String,
+    /// As it was searched for and answered, where it leant on the questions before; else left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rewritten: Option<Rewritten>,
     pub mode: AnswerMode,
     pub answer: String,
     pub refused: bool,
@@ -80,6 +84,15 @@ pub struct AskResult {
     pub sentences: Vec<Sentence>,
     pub citations: Vec<Citation>,
     pub hits: Vec<HitRow>,
+    /// What became of the hits: used, or dropped and why.
+    #[serde(default)]
+    pub ledger: Ledger,
+    /// Counts, of an answer in the mode `everything`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub everything: Option<Everything>,
+    /// What was done otherwise than asked or than usual; left out where there is nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     pub usage: Usage,
     pub timings: Timings,
 }
@@ -88,6 +101,7 @@ impl From<Answer> for AskResult {
     fn from(answer: Answer) -> Self {
         Self {
             question: answer.question,
+            rewritten: None,
             mode: answer.mode,
             answer: answer.text,
             refused: answer.refused.is_some(),
@@ -96,6 +110,9 @@ impl From<Answer> for AskResult {
             sentences: answer.sentences,
             citations: answer.citations,
             hits: HitRow::rows(&answer.hits),
+            ledger: answer.ledger,
+            everything: answer.everything,
+            notes: answer.notes,
             usage: answer.usage,
             timings: answer.timings,
         }

@@ -7,20 +7,23 @@ use std::time::Instant;
 
 use rag_core::fold::is_unspaced;
 use rag_core::{
-    Answer, AnswerMode, Citation, Embedder, Extractor, Filter, Finish, Generation, Generator, Hit,
-    Mode, Query, RefusalReason, Result, Sampling, Sentence, Span, Timings, Usage,
+    Answer, AnswerMode, Citation, Cited, Embedder, Extractor, Filter, Finish, Generation,
+    Generator, Hit, Mode, Query, RefusalReason, Result, Rewritten, Sampling, Sentence, Span, Usage,
 };
 use rag_index::Store;
 
 use crate::align::{Evidence, Passage, standing};
 use crate::cite::Citing;
+use crate::conversation::Earlier;
 use crate::drafts::no_generator;
 use crate::engine::interrupted;
 use crate::extractive;
+use crate::ledger::{hidden, unused, weighed};
 use crate::prompt::{Room, compose};
 use crate::refuse::{Signs, gate, refusal, unsupported};
 use crate::retrieve::{self, Breadth, Models};
 use crate::settings::Settings;
+use crate::timed::Timed;
 
 /// A question and how to answer it.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,6 +42,8 @@ pub struct Question {
 pub enum AskEvent<'a> {
     /// The search did something otherwise than usual; one line.
     Note(&'a str),
+    /// The question was made to stand by itself.
+    Rewritten(&'a Rewritten),
     /// The search is done.
     Found(&'a [Hit]),
     /// More of the answer, checked: a sentence with its marks.
@@ -61,6 +66,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) generator: Option<&'a dyn Generator>,
     pub(crate) extractor: &'a dyn Extractor,
     pub(crate) settings: &'a Settings,
+    /// What the prompt takes from a conversation.
+    pub(crate) earlier: Earlier<'a>,
     pub(crate) stop: &'a AtomicBool,
 }
 
@@ -82,39 +89,34 @@ impl Ask<'_> {
             hit_tokens: match question.mode {
                 // A model that is shown little is shown several places rather than one at length.
                 AnswerMode::Generated => self.settings.passage_tokens / question.limit.max(1),
-                AnswerMode::Extractive => self.settings.hit_tokens,
+                _ => self.settings.hit_tokens,
             },
         };
+        let embedder = Timed::new(self.embedder);
         let models = Models {
-            embedder: Some(self.embedder),
+            embedder: Some(&embedder),
             reranker: None,
         };
-        let mut note = |text: &str| on_event(AskEvent::Note(text));
-        let hits = retrieve::search(self.store, models, &query, breadth, &mut note)?;
-        let mut answer = Answer {
-            question: question.text.clone(),
-            mode: question.mode,
-            text: String::new(),
-            refused: None,
-            confidence: 0.0,
-            sentences: Vec::new(),
-            citations: Vec::new(),
-            hits,
-            usage: Usage::default(),
-            timings: Timings {
-                search_ms: millis(started),
-                ..Timings::default()
-            },
+        let mut answer = Answer::begun(&question.text, question.mode);
+        let notes = &mut answer.notes;
+        let mut note = |text: &str| {
+            on_event(AskEvent::Note(text));
+            notes.push(text.to_owned());
         };
+        answer.hits = retrieve::search(self.store, models, &query, breadth, &mut note)?;
+        answer.timings.search_ms = millis(started);
+        answer.timings.embed_ms = embedder.millis();
         on_event(AskEvent::Found(&answer.hits));
         let signs = Signs::of(&question.text, &answer.hits);
         answer.confidence = signs.confidence();
         let least = self.settings.least_confidence;
         answer.refused = gate(&question.text, &answer.hits, answer.confidence, least);
-        if answer.refused.is_none() {
+        if answer.refused.is_some() {
+            answer.ledger = unused(&answer.hits, least);
+        } else {
             match question.mode {
                 AnswerMode::Generated => self.write(question, &mut answer, on_event)?,
-                AnswerMode::Extractive => self.extract(&mut answer, on_event)?,
+                _ => self.extract(&mut answer, on_event)?,
             }
         }
         answer.timings.total_ms = millis(started);
@@ -133,7 +135,14 @@ impl Ask<'_> {
             answer: question.sampling.max_tokens,
         };
         let generator = self.generator.ok_or_else(no_generator)?;
-        let prompt = compose(&question.text, &answer.hits, generator, room)?;
+        let composing = Instant::now();
+        let prompt = compose(&question.text, &answer.hits, generator, room, self.earlier)?;
+        answer.timings.prompt_ms = millis(composing);
+        if let Some(note) = hidden(&answer.hits, &prompt.ledger) {
+            on_event(AskEvent::Note(&note));
+            answer.notes.push(note);
+        }
+        answer.ledger = prompt.ledger;
         let mut draft = Draft::new(
             &question.text,
             &answer.hits[..prompt.shown],
@@ -161,6 +170,7 @@ impl Ask<'_> {
             answer.text = written.text;
             answer.sentences = written.sentences;
             answer.citations = written.citations;
+            answer.cited = written.cited;
         }
         Ok(())
     }
@@ -192,7 +202,8 @@ impl Ask<'_> {
             });
             shown.add(extract, quote);
         }
-        answer.citations = citing.finish()?;
+        (answer.citations, answer.cited) = citing.finish()?;
+        answer.ledger = weighed(&answer.hits);
         answer.usage.passages = answer.hits.len();
         answer.timings.cite_ms = millis(started);
         if answer.citations.is_empty() {
@@ -210,6 +221,7 @@ fn ends_unspaced(text: &str) -> bool {
 fn usage(generation: &Generation, shown: usize, found: usize) -> Usage {
     Usage {
         prompt_tokens: generation.prompt_tokens,
+        reused_tokens: generation.reused_tokens,
         generated_tokens: generation.generated_tokens,
         passages: shown,
         dropped_passages: found - shown,
@@ -241,6 +253,7 @@ struct Written {
     text: String,
     sentences: Vec<Sentence>,
     citations: Vec<Citation>,
+    cited: Vec<Cited>,
     cite_ms: f64,
 }
 
@@ -287,7 +300,7 @@ impl<'a, 'e> Draft<'a, 'e> {
             let spans = rag_text::sentences(&self.raw[self.checked..]);
             let _ = self.check(&spans);
         }
-        self.written.citations = self.citing.finish()?;
+        (self.written.citations, self.written.cited) = self.citing.finish()?;
         Ok(self.written)
     }
 

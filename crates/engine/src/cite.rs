@@ -1,6 +1,6 @@
 //! Citing: places in passages become numbered citations, once their quotes stand in the sources.
 
-use rag_core::{Citation, Code, Error, Extractor, Hit, Result, Span};
+use rag_core::{Citation, Cited, Code, Error, Extractor, Hit, Result, Span};
 
 use crate::verify::Verifier;
 
@@ -9,6 +9,7 @@ pub(crate) struct Citing<'a> {
     hits: &'a [Hit],
     verifier: Verifier<'a>,
     citations: Vec<Citation>,
+    cited: Vec<Cited>,
 }
 
 impl<'a> Citing<'a> {
@@ -17,6 +18,7 @@ impl<'a> Citing<'a> {
             hits,
             verifier: Verifier::new(extractor),
             citations: Vec::new(),
+            cited: Vec::new(),
         }
     }
 
@@ -55,6 +57,10 @@ impl<'a> Citing<'a> {
         };
         on_new(&citation);
         self.citations.push(citation);
+        self.cited.push(Cited {
+            source: hit.source.clone(),
+            hash: hit.source_hash.clone(),
+        });
         Some(n)
     }
 
@@ -62,17 +68,17 @@ impl<'a> Citing<'a> {
         self.citations.is_empty()
     }
 
-    /// The citations that were made.
+    /// The citations that were made, and the source of each.
     ///
     /// # Errors
     /// `Io` where there is none because the sources can't be read.
-    pub(crate) fn finish(self) -> Result<Vec<Citation>> {
+    pub(crate) fn finish(self) -> Result<(Vec<Citation>, Vec<Cited>)> {
         let unreadable = self.verifier.unreadable();
         if self.citations.is_empty() && !unreadable.is_empty() {
             let fact = format!("no quote could be checked: {}", unreadable.join("; "));
             return Err(Error::new(Code::Io, fact)
                 .hint("bring the files back, or: rag ingest their folder again"));
         }
-        Ok(self.citations)
+        Ok((self.citations, self.cited))
     }
 }

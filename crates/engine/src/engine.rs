@@ -12,11 +12,13 @@ use rag_core::{
 use rag_index::{Layout, Store};
 
 use crate::ask::{Ask, AskEvent, Question};
+use crate::conversation::Earlier;
 use crate::drafts::{Desk, Drafting, Drafts, no_generator};
 use crate::evaluate::{
     self, AnswerScores, Answered, Answering, EvalEvent, Evaluation, Gold, Scores,
 };
 use crate::extent::Extent;
+use crate::in_progress::InProgress;
 use crate::ingest::{Bounds, Ingest, IngestEvent, chunks_of, rules};
 use crate::kb::{KnowledgeBase, Summary};
 use crate::plan::Terms;
@@ -31,14 +33,14 @@ pub struct Engine {
     extractor: Arc<dyn Extractor>,
     embedder: Option<Arc<dyn Embedder>>,
     reranker: Option<Arc<dyn Reranker>>,
-    generator: Option<Arc<dyn Generator>>,
+    pub(crate) generator: Option<Arc<dyn Generator>>,
     pub(crate) settings: Settings,
     /// What questions are put to; none where they are put to what is there at the time.
     held: Option<Arc<Store>>,
     /// The store that was opened last: opening takes longer than a search.
     opened: Mutex<Option<Arc<Store>>>,
     /// Questions that are being answered.
-    answering: AtomicUsize,
+    pub(crate) answering: AtomicUsize,
     pub(crate) stop: Arc<AtomicBool>,
 }
 
@@ -316,13 +318,14 @@ impl Engine {
         self.asking(&store)?.run(question, on_event)
     }
 
-    fn asking<'a>(&'a self, store: &'a Store) -> Result<Ask<'a>> {
+    pub(crate) fn asking<'a>(&'a self, store: &'a Store) -> Result<Ask<'a>> {
         Ok(Ask {
             store,
             embedder: self.embedder()?,
             generator: self.generator.as_deref(),
             extractor: &*self.extractor,
             settings: &self.settings,
+            earlier: Earlier::default(),
             stop: &self.stop,
         })
     }
@@ -424,7 +427,7 @@ impl Engine {
         self.embedder().map(|_| ())
     }
 
-    fn models(&self) -> Models<'_> {
+    pub(crate) fn models(&self) -> Models<'_> {
         Models {
             embedder: self.embedder.as_deref(),
             reranker: self.reranker.as_deref(),
@@ -437,8 +440,13 @@ impl Engine {
         })
     }
 
+    /// What reads files.
+    pub(crate) fn extractor(&self) -> &dyn Extractor {
+        &*self.extractor
+    }
+
     /// Opens the store for reading and holds it against the embedder, where there is one.
-    fn reader(&self) -> Result<Arc<Store>> {
+    pub(crate) fn reader(&self) -> Result<Arc<Store>> {
         let store = match &self.held {
             Some(held) => Arc::clone(held),
             None => self.present()?,
@@ -461,22 +469,6 @@ impl Engine {
         let store = Arc::new(self.kb.reader()?);
         *opened = Some(Arc::clone(&store));
         Ok(store)
-    }
-}
-
-/// A question that is being answered, until it is dropped.
-struct InProgress<'a>(&'a AtomicUsize);
-
-impl<'a> InProgress<'a> {
-    fn begin(count: &'a AtomicUsize) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(count)
-    }
-}
-
-impl Drop for InProgress<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

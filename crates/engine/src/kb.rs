@@ -227,6 +227,7 @@ impl KnowledgeBase {
         }
         if !doomed.is_empty() {
             forget(&store, doomed.keys())?;
+            self.forget_in_conversation(doomed.keys())?;
             // An unfinished reindex would drop them in time, but their text is to go now.
             if let Some(layout) = self.next_layout()? {
                 forget(&store.successor(&layout)?, doomed.keys())?;

@@ -16,6 +16,7 @@
 //! ```
 
 mod engine;
+mod in_progress;
 mod kb;
 mod settings;
 
@@ -52,9 +53,15 @@ mod windows;
 mod align;
 mod ask;
 mod cite;
+mod conversation;
+mod disarm;
+mod everything;
 mod extractive;
+mod ledger;
 mod prompt;
+mod receipt;
 mod refuse;
+mod timed;
 mod verify;
 
 mod drafts;
@@ -67,17 +74,22 @@ mod any_query;
 mod testing;
 
 pub use ask::{AskEvent, Question};
+pub use conversation::{CitedFile, Conversation, Reply, Turn};
 pub use drafts::{Discarded, Draft, Drafting, Drafts, Drawn, Origin, QuestionFile, Tally};
 pub use engine::Engine;
 pub use evaluate::{
     AnswerGroup, AnswerMetrics, AnswerScores, Answered, Answering, Difference, EvalEvent,
     Evaluation, Evidence, Gold, GroupScores, Metrics, Scores,
 };
+pub use everything::{Asked, Counted};
 pub use findings::{Counts, Findings, Heading, PartFound, Table};
 pub use ingest::IngestEvent;
 pub use kb::{KnowledgeBase, Summary, Trouble, Unfinished};
 pub use likelihood::Likelihood;
 pub use plan::Again;
+pub use receipt::{
+    AskedHow, Checked, Claim, Now, Receipt, Rerun, Stamped, Stands, UsedModel, Verified,
+};
 pub use refuse::Signs;
 pub use reindex::ReindexPlan;
 pub use sandbox::{Attempt, Confinement, Guard, Hold, Ocr, Probe};

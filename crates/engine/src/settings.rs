@@ -17,6 +17,10 @@ pub struct Settings {
     pub again: Again,
     /// Tokens of the prompt that passages may take.
     pub passage_tokens: usize,
+    /// Turns of a conversation that the model is shown before a question; 0 for one too small to use them.
+    pub turns_shown: usize,
+    /// Whether the model is asked to make follow-ups stand by themselves, beside the engine's rules.
+    pub rewrites: bool,
     /// Hits taken from each search before fusion.
     pub candidates: usize,
     /// Size up to which a hit takes in its neighbours, in the embedder's tokens.
@@ -34,6 +38,8 @@ impl Default for Settings {
             selection: Selection::default(),
             again: Again::default(),
             passage_tokens: 1000,
+            turns_shown: 0,
+            rewrites: false,
             candidates: 60,
             hit_tokens: 480,
             least_confidence: 0.5,

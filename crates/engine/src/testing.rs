@@ -150,6 +150,7 @@ impl Generator for Script {
             generated_tokens: text.len().div_ceil(4),
             text,
             prompt_tokens: self.prompt_tokens(messages)?,
+            reused_tokens: 0,
             finish,
             prefill_ms: 1.0,
             decode_ms: 1.0,

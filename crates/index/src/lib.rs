@@ -16,6 +16,7 @@
 //! | `view` | what searches keep of one version of the table, and ask without a plan |
 //! | `upkeep` | indexes, compaction, old versions |
 //! | `words` | how text becomes words |
+//! | `standing` | every chunk that holds some words, and where they stand in it |
 //! | `schema`, `encode`, `decode` | the one table, and the way there and back |
 //! | `place`, `meta`, `lock` | the folder, and the small files beside the table |
 //!
@@ -55,6 +56,7 @@ mod succession;
 
 mod around;
 mod search;
+mod standing;
 mod upkeep;
 mod view;
 mod words;
@@ -75,5 +77,6 @@ pub use contents::{
     Batch, Counts, Found, Layout, Place, Ranked, Read, Scope, SourceRows, StoredChunk,
 };
 pub use meta::FORMAT;
+pub use standing::Wanted;
 pub use store::Store;
 pub use upkeep::Upkeep;

@@ -22,7 +22,7 @@ use unicode_normalization::UnicodeNormalization;
 use crate::schema;
 
 /// Longer runs without a boundary are no words (keys, encoded data) and are not indexed; in bytes.
-const LONGEST_WORD: usize = 64;
+pub(crate) const LONGEST_WORD: usize = 64;
 /// Characters of a Chinese or Japanese term that counts more where it stands as one. A guess; never
 /// seriously measured.
 const PHRASE: RangeInclusive<usize> = 3..=8;
@@ -223,14 +223,15 @@ fn paired(text: &str) -> String {
 
 /// Letters of scripts that are written without spaces (Chinese, Japanese, Thai, Lao, Burmese, Khmer) and
 /// of Korean.
-fn is_paired(c: char) -> bool {
+pub(crate) fn is_paired(c: char) -> bool {
     (is_unspaced(c) && c.is_alphanumeric())
         || matches!(c,
             '\u{0E00}'..='\u{0EFF}' | '\u{1000}'..='\u{109F}' | '\u{1780}'..='\u{17FF}'
             | '\u{1100}'..='\u{11FF}' | '\u{AC00}'..='\u{D7AF}')
 }
 
-fn normal(text: &str) -> String {
+/// `text` in one form of each character, Simplified.
+pub(crate) fn normal(text: &str) -> String {
     let text: String = text.nfkc().collect();
     fast2s::convert(&text)
 }

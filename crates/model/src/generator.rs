@@ -104,6 +104,7 @@ impl GgufGenerator {
         let mut generation = Generation {
             text: String::new(),
             prompt_tokens: prompt.len(),
+            reused_tokens: 0,
             generated_tokens: 0,
             finish: Finish::Length,
             prefill_ms: 0.0,
@@ -113,6 +114,7 @@ impl GgufGenerator {
         let tokens = prompt.len() + sampling.max_tokens;
         memory::check_conversation(&self.name, &decoder, tokens)?;
         decoder.expect(tokens);
+        generation.reused_tokens = decoder.shared(prompt);
         let mut keep_going = || on_text("").is_continue();
         let read = decoder.read(prompt, &mut keep_going).of(&self.name)?;
         generation.prefill_ms = started.elapsed().as_secs_f64() * 1e3;

@@ -45,6 +45,7 @@ mod error;
 mod flow;
 mod format;
 mod guard;
+mod hidden;
 mod html;
 mod language;
 mod lines;

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Version of the reading rules. It changes with any change of what a file's text or blocks are.
-pub const READ_RULES: &str = "text-5";
+pub const READ_RULES: &str = "text-6";
 
 /// Larger files are refused: 512 MiB. A text of that size takes several times as much memory.
 pub const MAX_FILE_BYTES: u64 = 512 * 1024 * 1024;

@@ -32,7 +32,8 @@ const STOP_CHARACTERS: &str = "的了是在和与與及或也都就而着吗嗎�
 ///   itself; the few Chinese function words break runs.
 #[must_use]
 pub fn terms(text: &str) -> Vec<String> {
-    let chars: Vec<char> = text.nfkc().flat_map(char::to_lowercase).collect();
+    let seen = text.nfkc().filter(|c| !is_invisible(*c));
+    let chars: Vec<char> = seen.flat_map(char::to_lowercase).collect();
     let mut terms = Vec::new();
     let mut at = 0;
     while at < chars.len() {
@@ -57,6 +58,14 @@ pub fn terms(text: &str) -> Vec<String> {
         }
     }
     terms
+}
+
+/// What stands within words and is not seen: soft hyphens, zero-width characters, byte order marks.
+fn is_invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{AD}' | '\u{200B}'..='\u{200F}' | '\u{2060}' | '\u{FEFF}'
+    )
 }
 
 /// Han characters, kana and hangul.
@@ -217,6 +226,11 @@ mod tests {
         assert_eq!(terms("１２％"), ["12%"]);
         assert_eq!(terms("$1,234.00"), ["1234"]);
         assert_eq!(terms("v1.2.30 in Q3 2024"), ["v1", "2.3", "q3", "2024"]);
+    }
+
+    #[test]
+    fn what_is_not_seen_parts_no_word() {
+        assert_eq!(terms("soft\u{ad}ware 码\u{200b}头"), ["softwar", "码头"]);
     }
 
     #[test]

@@ -343,6 +343,7 @@ fn warnings(warnings: &[Warning], printer: &mut Printer) -> anyhow::Result<()> {
         let label = match warning.kind {
             WarningKind::Lost => "lost",
             WarningKind::Guessed => "guessed",
+            WarningKind::Hidden => "hidden",
         };
         let part = warning.part.as_ref().map(|part| format!("{part}: "));
         let page = warning.page.map(|page| format!("p. {page}: "));

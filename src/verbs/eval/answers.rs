@@ -69,6 +69,7 @@ fn table(scores: &AnswerScores) -> Vec<String> {
     let name = match scores.mode {
         AnswerMode::Generated => "generated",
         AnswerMode::Extractive => "extractive",
+        AnswerMode::Everything => "everything",
     };
     let mut lines = vec![
         format!(

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use rag_core::Code;
 
 use super::{best, key, put, source, store, vector};
-use crate::{Batch, Place, Ranked, Scope, SourceRows, Store, Upkeep};
+use crate::{Batch, Place, Ranked, Scope, SourceRows, Store, Upkeep, Wanted};
 
 /// A store with these sources, looked at before and after its words are indexed.
 fn before_and_after_indexing(sources: &[(&str, &str)], look: impl Fn(&Store)) {
@@ -414,4 +414,73 @@ fn what_is_asked_without_a_plan_is_what_lancedb_finds_with_one() {
     );
     let found = store.rank_words(&Scope::All, "red", 300).unwrap();
     assert!(found.iter().any(|found| found.place.0 == key("new")));
+}
+
+#[test]
+fn every_chunk_that_holds_some_words_is_read_in_order_indexed_or_not() {
+    let sources = [
+        ("a", "The storm took the jetty."),
+        ("b", "Storms come in autumn; a jetty stands."),
+        ("c", "No wind at all."),
+        ("d", "風暴摧毀了碼頭。"),
+        ("e", "风\n暴来了，码头还在。"),
+        ("f", "The jetty is old. 暴风"),
+    ];
+    before_and_after_indexing(&sources, |store| {
+        let holding = |scope: &Scope, terms: &[&str]| {
+            let wanted = Wanted::all(terms).unwrap().unwrap();
+            let mut names = Vec::new();
+            let mut standing = wanted.clone();
+            store
+                .each_holding(scope, &wanted, &mut |read| {
+                    names.extend(read.into_iter().filter_map(|read| {
+                        let places = standing.standing(&read.chunk.text);
+                        let holds = places.iter().all(|places| !places.is_empty());
+                        holds.then_some(read.source.key.0)
+                    }));
+                    Ok(())
+                })
+                .unwrap();
+            names.sort();
+            names
+        };
+        assert_eq!(holding(&Scope::All, &["storm"]), ["a", "b"]);
+        assert_eq!(holding(&Scope::All, &["storm", "jetties"]), ["a", "b"]);
+        assert_eq!(holding(&Scope::All, &["JETTY"]), ["a", "b", "f"]);
+        assert_eq!(holding(&Scope::All, &["风暴"]), ["d", "e"]);
+        assert_eq!(holding(&Scope::Only(vec![key("b")]), &["storm"]), ["b"]);
+        assert_eq!(holding(&Scope::AllBut(vec![key("b")]), &["storm"]), ["a"]);
+        assert_eq!(holding(&Scope::All, &["lighthouse"]), [""; 0]);
+    });
+}
+
+#[test]
+fn of_many_chunks_none_is_left_out() {
+    let (_home, store) = store();
+    let texts: Vec<String> = (0..1_300)
+        .map(|n| {
+            format!(
+                "Storm number {n} of the keeper. {}",
+                if n % 3 == 0 { "Gale." } else { "" }
+            )
+        })
+        .collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let rows = texts.chunks(100).enumerate();
+    let rows = rows.map(|(n, texts)| source(&format!("s{n}"), n, texts));
+    store.commit(put(rows)).unwrap();
+    store.maintain(Upkeep::AfterIngest).unwrap();
+    let wanted = Wanted::all(&["gale"]).unwrap().unwrap();
+    let mut places = Vec::new();
+    let count = store
+        .each_holding(&Scope::All, &wanted, &mut |read| {
+            places.extend(
+                read.into_iter()
+                    .map(|read| (read.source.key, read.chunk.ordinal)),
+            );
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!((count, places.len()), (434, 434));
+    assert!(places.is_sorted());
 }

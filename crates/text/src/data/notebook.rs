@@ -177,6 +177,7 @@ impl Pages {
             ..link
         });
         self.document.links.extend(links);
+        self.document.warnings.extend(cell.warnings);
         if self.document.title.is_none() {
             self.document.title = cell.title;
         }

@@ -12,6 +12,7 @@ mod chrome;
 mod listing;
 mod meta;
 mod nesting;
+mod sight;
 mod table;
 mod tree;
 mod walk;

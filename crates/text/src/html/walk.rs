@@ -11,10 +11,12 @@ use super::{
     alt,
     chrome::{self, Chrome},
     listing,
+    sight::{Sheets, Sight},
     table::{Grid, is_grid},
     tree::{Visit, visit},
 };
 use crate::flow::Flow;
+use crate::hidden::{Hidden, hides};
 
 /// Elements whose content is no text of the page.
 pub(super) const SILENT: [&str; 26] = [
@@ -93,9 +95,13 @@ const BLOCKS: [&str; 41] = [
 
 /// The text of a page without its chrome; all of it where there is none to be left out.
 pub(super) fn walk(html: &Html, chrome: Option<&Chrome>) -> Document {
+    let sheets = Sheets::of(html);
     let mut reading = Reading {
         flow: Flow::default(),
         chrome,
+        sights: vec![Sight::of_page(&sheets)],
+        sheets,
+        hidden: Hidden::default(),
         items: Vec::new(),
         anchors: Vec::new(),
         headings: Vec::new(),
@@ -107,6 +113,7 @@ pub(super) fn walk(html: &Html, chrome: Option<&Chrome>) -> Document {
     };
     visit(html, &mut reading);
     let mut document = reading.flow.finish();
+    document.warnings.extend(reading.hidden.warning());
     for (block, language) in reading.listings {
         let block = document.blocks.get_mut(block);
         if let Some(block) = block.filter(|block| block.kind == BlockKind::Code) {
@@ -120,6 +127,11 @@ pub(super) fn walk(html: &Html, chrome: Option<&Chrome>) -> Document {
 struct Reading<'a> {
     flow: Flow,
     chrome: Option<&'a Chrome>,
+    sheets: Sheets,
+    /// Of every element around.
+    sights: Vec<Sight>,
+    /// What was left out because nobody sees it.
+    hidden: Hidden,
     /// For every list item around: whether its first block was begun.
     items: Vec<bool>,
     /// Where the words of every open anchor begin, and where it points to.
@@ -138,6 +150,10 @@ struct Reading<'a> {
 
 impl Visit<'_> for Reading<'_> {
     fn text(&mut self, text: &str) {
+        if self.sights.last().is_some_and(|sight| sight.is_unseen()) {
+            self.hidden.add(text);
+            return;
+        }
         if self.pre > 0 && self.grid.is_none() {
             if !self.flow.is_open() {
                 self.flow.begin(BlockKind::Code);
@@ -157,13 +173,23 @@ impl Visit<'_> for Reading<'_> {
     fn open(&mut self, here: ElementRef<'_>) -> bool {
         let element = here.value();
         let name = element.name();
-        if is_silent(element) || is_hidden(element) || self.is_chrome(element) {
+        let is_silent = is_silent(element);
+        let is_hidden = !is_silent && (is_hidden(element) || self.sheets.hide(element));
+        if is_hidden && element.attr("aria-hidden").is_none() {
+            for text in here.text() {
+                self.hidden.add(text);
+            }
+        }
+        if is_silent || is_hidden || self.is_chrome(element) {
             // Words on both sides of a picture or a control are not one word.
             if name != "rt" && name != "rp" && self.grid.is_none() && self.flow.is_open() {
                 self.flow.words(" ");
             }
             return false;
         }
+        let around = self.sights.last().copied();
+        let around = around.unwrap_or_else(|| Sight::of_page(&self.sheets));
+        self.sights.push(around.within(element, &self.sheets));
         if matches!(name, "main" | "article") {
             self.kept += 1;
         }
@@ -181,6 +207,7 @@ impl Visit<'_> for Reading<'_> {
 
     fn close(&mut self, element: &Element) {
         let name = element.name();
+        self.sights.pop();
         if matches!(name, "main" | "article") {
             self.kept = self.kept.saturating_sub(1);
         }
@@ -337,16 +364,9 @@ pub(super) fn is_silent(element: &Element) -> bool {
     SILENT.contains(&name) && !(name == "dialog" && element.attr("open").is_some())
 }
 
+/// Whether an element says that it is not shown.
 pub(super) fn is_hidden(element: &Element) -> bool {
-    let style = || {
-        let style = element.attr("style").unwrap_or_default();
-        let style: String = style
-            .chars()
-            .filter(|c| !c.is_whitespace())
-            .take(2000)
-            .collect();
-        let style = style.to_ascii_lowercase();
-        style.contains("display:none") || style.contains("visibility:hidden")
-    };
-    element.attr("hidden").is_some() || element.attr("aria-hidden") == Some("true") || style()
+    element.attr("hidden").is_some()
+        || element.attr("aria-hidden") == Some("true")
+        || element.attr("style").is_some_and(hides)
 }

@@ -9,21 +9,32 @@ use std::ops::Range;
 use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 use rag_core::{Block, BlockKind, Document, Link, Span};
 
-use super::front::Front;
+use super::{front::Front, unseen};
 use crate::{
     code,
+    hidden::{Hidden, blanked},
     lines::{lines, trimmed},
 };
 
-/// The document of a decoded Markdown text.
+/// What is read beyond `CommonMark`.
+const OPTIONS: Options = Options::ENABLE_TABLES
+    .union(Options::ENABLE_FOOTNOTES)
+    .union(Options::ENABLE_YAML_STYLE_METADATA_BLOCKS)
+    .union(Options::ENABLE_PLUSES_DELIMITED_METADATA_BLOCKS)
+    .union(Options::ENABLE_WIKILINKS);
+
+/// The document of a decoded Markdown text. Comments and what its HTML does not show become spaces: all
+/// that is left stands where it stands in the file.
 pub(crate) fn read(text: String) -> Document {
+    let mut hidden = Hidden::default();
+    let unseen = unseen::places(&text, OPTIONS);
+    let text = if unseen.is_empty() {
+        text
+    } else {
+        blanked(&text, &unseen, &mut hidden)
+    };
     let mut outline = Outline::default();
-    let options = Options::ENABLE_TABLES
-        | Options::ENABLE_FOOTNOTES
-        | Options::ENABLE_YAML_STYLE_METADATA_BLOCKS
-        | Options::ENABLE_PLUSES_DELIMITED_METADATA_BLOCKS
-        | Options::ENABLE_WIKILINKS;
-    for (event, range) in Parser::new_ext(&text, options).into_offset_iter() {
+    for (event, range) in Parser::new_ext(&text, OPTIONS).into_offset_iter() {
         outline.see(event, range, &text);
     }
     let front = outline
@@ -49,6 +60,7 @@ pub(crate) fn read(text: String) -> Document {
         links: outline.links,
         text,
         lines_are_source_lines: true,
+        warnings: hidden.warning().into_iter().collect(),
         ..Document::default()
     }
 }

@@ -16,6 +16,7 @@ mod marker;
 mod org;
 mod restructured;
 mod titles;
+mod unseen;
 
 pub(crate) static MARKDOWN: Format = Format {
     name: "Markdown",

@@ -2,6 +2,8 @@
 
 use rag_core::{Area, BlockKind};
 
+use crate::hidden::Hidden;
+
 /// A page before it is written into a document.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Draft {
@@ -15,6 +17,8 @@ pub(crate) struct Draft {
     pub(crate) draws: Draws,
     /// What could not be read, each as one fact.
     pub(crate) skipped: Vec<String>,
+    /// What stands on it and nobody sees.
+    pub(crate) hidden: Hidden,
 }
 
 /// Lines that belong together.

@@ -12,12 +12,13 @@ mod running;
 mod scans;
 mod second;
 mod shown;
+mod unseen;
 mod voice;
 mod writer;
 
 use rag_core::Document;
 
-use crate::{error::Failure, nest::Input};
+use crate::{error::Failure, hidden::Hidden, nest::Input};
 use draft::{Draft, Draws};
 use primary::Primary;
 use problems::Problem;
@@ -73,7 +74,13 @@ fn by_both(input: &Input<'_>, mut primary: Primary) -> Document {
         draft.blocks.append(&mut draft.written);
     }
     let about = About::from(&primary.metadata());
-    writer::document(&drafts, problems, about)
+    let mut hidden = Hidden::default();
+    for draft in &drafts {
+        hidden.join(draft.hidden);
+    }
+    let mut document = writer::document(&drafts, problems, about);
+    document.warnings.extend(hidden.warning());
+    document
 }
 
 fn by_second(mut second: Second) -> Document {
@@ -139,7 +146,9 @@ fn chosen(
         Err(cause) => (Draft::default(), Some(cause)),
     };
     let quality = Quality::of(&first);
-    let misses_text = first.is_empty() && first.draws == Draws::Text;
+    // What is shown and not seen is not asked for again.
+    let is_unseen = first.hidden != Hidden::default();
+    let misses_text = first.is_empty() && first.draws == Draws::Text && !is_unseen;
     if failed.is_none() && !quality.is_doubtful() && !misses_text {
         let problem = wrong_with(&first, quality);
         return (first, problem);
@@ -148,6 +157,7 @@ fn chosen(
         let of_other = Quality::of(&other);
         if of_other.beats(quality) {
             other.skipped.clone_from(&first.skipped);
+            other.hidden = first.hidden;
             other.written.clone_from(&first.written);
             other.draws = first.draws;
             let problem = wrong_with(&other, of_other);
@@ -162,6 +172,9 @@ fn chosen(
 }
 
 fn wrong_with(draft: &Draft, quality: Quality) -> Option<Problem> {
+    if draft.is_empty() && draft.hidden != Hidden::default() {
+        return None; // all that stands there is not to be seen
+    }
     if draft.is_empty() {
         return match draft.draws {
             Draws::Text | Draws::Picture | Draws::Outlines => Some(Problem::NoText(draft.draws)),

@@ -9,7 +9,7 @@ use super::{
     draft::Draft,
     fields,
     layout::blocks_of,
-    links, shown,
+    links, shown, unseen,
     voice::{Refusal, Voice},
 };
 use crate::guard::guarded;
@@ -128,6 +128,7 @@ fn raw_pages(
     let layers = guarded(|| document.oc_state()).ok().flatten();
     let mut raw = Vec::with_capacity(count);
     let mut drafts = Vec::with_capacity(count);
+    let mut clock = unseen::Clock::new();
     for index in 0..count {
         let outcome = guarded(|| {
             let page = document.page(index)?;
@@ -142,13 +143,14 @@ fn raw_pages(
                 ),
             )?;
             pdfboss_output::retain_spans_on_page(&mut spans, &page);
+            let hidden = unseen::take_out(document, &page, fonts, &mut spans, &mut clock);
             drop_padding(&mut spans);
             pdfboss_output::retain_rulings_on_page(&mut rulings, &page);
-            Ok::<_, pdfboss_core::Error>((spans, rulings, report))
+            Ok::<_, pdfboss_core::Error>((spans, rulings, report, hidden))
         });
         let outcome = outcome.and_then(|read| read.map_err(|error| error.to_string()));
         match outcome {
-            Ok((spans, rulings, report)) => {
+            Ok((spans, rulings, report, hidden)) => {
                 // A font whose encoding had to be guessed shows in the characters themselves.
                 let skipped = report
                     .skipped
@@ -159,6 +161,7 @@ fn raw_pages(
                 raw.push((spans, rulings, report.order));
                 drafts.push(Ok(Draft {
                     skipped,
+                    hidden,
                     ..Draft::default()
                 }));
             }

@@ -37,7 +37,7 @@ pub(crate) fn draws(document: &Document, page: &Page, draft: &Draft, fonts: &Fon
 }
 
 /// The share of the page that its largest picture covers; none where there is no picture.
-fn pictures(document: &Document, page: &Page, fonts: &FontCache) -> Option<f32> {
+pub(crate) fn pictures(document: &Document, page: &Page, fonts: &FontCache) -> Option<f32> {
     let (images, _) = pdfboss_text::placed_images_reporting_cached(document, page, fonts).ok()?;
     let extent = |a: f32, b: f32| (b - a).max(0.0);
     let sheet = page.crop_box;

@@ -22,6 +22,7 @@ use crate::{error::Failure, nest::Input};
 
 pub(super) mod fields;
 
+mod look;
 mod math;
 mod numbering;
 mod story;
@@ -34,6 +35,8 @@ pub(super) fn read(input: &Input<'_>) -> Result<Document, Failure> {
     let mut shared = Shared::default();
     if let Some(text) = member(&mut package, &relations, "styles")? {
         shared.styles = Styles::of(&text);
+        shared.hidden_styles = look::hidden_styles(&text);
+        shared.shaded_styles = look::shaded_styles(&text);
     }
     if let Some(text) = member(&mut package, &relations, "numbering")? {
         shared.numbering = Numbering::of(&text);
@@ -50,6 +53,7 @@ pub(super) fn read(input: &Input<'_>) -> Result<Document, Failure> {
     let Some(text) = package.xml(&main)? else {
         return Err(package.malformed("it holds no document"));
     };
+    shared.is_on_white = !text.contains("<w:background ");
     let mut xml = Xml::new(&text);
     let mut story = Story::new(&mut shared, &relations, &mut drawn);
     story.read(&mut xml, &mut body);
@@ -68,7 +72,9 @@ pub(super) fn read(input: &Input<'_>) -> Result<Document, Failure> {
     let left: BTreeMap<String, Vec<Node>> = drawn.into_iter().collect();
     body.add(left.into_values().flatten().collect());
     read_margins(&mut package, &relations, &mut shared, &mut body)?;
-    finished(&mut package, body, shared.title)
+    let mut document = finished(&mut package, body, shared.title)?;
+    document.warnings.extend(shared.hidden.warning());
+    Ok(document)
 }
 
 /// The document with what the file says of itself.
@@ -239,3 +245,6 @@ impl Node {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

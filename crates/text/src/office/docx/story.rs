@@ -1,15 +1,17 @@
 //! One story of a Word document (its body, a note, a header) as paragraphs and tables.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use rag_core::BlockKind;
 
 use super::{
     fields::Fields,
+    look::{self, Look},
     math::Math,
     numbering::Numbering,
     styles::{self, Number, Styles},
 };
+use crate::hidden::Hidden;
 use crate::office::{
     body::Body,
     node::Node,
@@ -27,6 +29,14 @@ pub(super) struct Shared {
     pub(super) notes: HashMap<(&'static str, String), Vec<Node>>,
     /// The first paragraph in the style of a title.
     pub(super) title: Option<String>,
+    /// Styles whose text is hidden.
+    pub(super) hidden_styles: HashSet<String>,
+    /// Styles that give their text a ground.
+    pub(super) shaded_styles: HashSet<String>,
+    /// Whether the page is white.
+    pub(super) is_on_white: bool,
+    /// What was left out because nobody sees it.
+    pub(super) hidden: Hidden,
 }
 
 /// Names of the elements that refer to a note, with the notes' own.
@@ -46,6 +56,10 @@ pub(super) struct Story<'s> {
     math: Math,
     /// Paragraphs within each other (text boxes), from the outside inwards.
     open: Vec<Properties>,
+    /// How the runs within each other look, from the outside inwards.
+    runs: Vec<Look>,
+    /// Tables and text boxes around, which may have a ground of their own.
+    grounds: usize,
     /// For each choice between drawings, the characters taken before it.
     choices: Vec<usize>,
     /// Members that stand where they are included, by their relations.
@@ -58,6 +72,8 @@ struct Properties {
     style: Option<String>,
     outline: Option<u8>,
     number: Option<Number>,
+    /// It has a ground of its own.
+    is_shaded: bool,
 }
 
 impl<'s> Story<'s> {
@@ -73,6 +89,8 @@ impl<'s> Story<'s> {
             fields: Fields::default(),
             math: Math::default(),
             open: Vec::new(),
+            runs: Vec::new(),
+            grounds: 0,
             choices: Vec::new(),
             included: Vec::new(),
         }
@@ -125,9 +143,18 @@ impl<'s> Story<'s> {
                 }
                 return false;
             }
+            "rPr" => {
+                let mut look = Look::default();
+                look.read(xml, &self.shared.hidden_styles);
+                // Of a run; that of a paragraph's mark stands among its properties.
+                if let Some(run) = self.runs.last_mut() {
+                    *run = look;
+                }
+                return false;
+            }
             // Taken out by a tracked change, or about looks.
-            "del" | "moveFrom" | "rPr" | "sectPr" | "tblPr" | "tblGrid" | "trPr" | "tblPrEx"
-            | "sdtPr" | "sdtEndPr" | "smartTagPr" | "customXmlPr" | "rt" | "rubyPr" => {
+            "del" | "moveFrom" | "sectPr" | "tblPr" | "tblGrid" | "trPr" | "tblPrEx" | "sdtPr"
+            | "sdtEndPr" | "smartTagPr" | "customXmlPr" | "rt" | "rubyPr" => {
                 xml.skip();
                 return false;
             }
@@ -139,11 +166,18 @@ impl<'s> Story<'s> {
                 body.begin(BlockKind::Paragraph);
                 self.open.push(Properties::default());
             }
-            "tbl" => body.open_table(),
+            "r" => self.runs.push(Look::default()),
+            "tbl" => {
+                self.grounds += 1;
+                body.open_table();
+            }
             "tr" => body.open_row(),
             "tc" => body.open_cell(),
             "gridSpan" => body.span(tag.count("val")),
-            "txbxContent" => body.open_aside(),
+            "txbxContent" => {
+                self.grounds += 1;
+                body.open_aside();
+            }
             "AlternateContent" => self.choices.push(body.taken()),
             name => self.opened_in_run(name, tag, body),
         }
@@ -210,9 +244,18 @@ impl<'s> Story<'s> {
         }
         match name {
             "p" => self.end_paragraph(body),
-            "tbl" => body.close_table(),
+            "r" => {
+                self.runs.pop();
+            }
+            "tbl" => {
+                self.grounds = self.grounds.saturating_sub(1);
+                body.close_table();
+            }
             "tc" => body.close_cell(),
-            "txbxContent" => body.close_aside(),
+            "txbxContent" => {
+                self.grounds = self.grounds.saturating_sub(1);
+                body.close_aside();
+            }
             "hyperlink" => body.close_link(),
             "fldSimple" if self.fields.end() => body.close_link(),
             "AlternateContent" => {
@@ -223,9 +266,32 @@ impl<'s> Story<'s> {
     }
 
     fn words(&mut self, words: &str, body: &mut Body) {
-        if self.fields.is_shown() && !words.is_empty() {
-            body.text(words);
+        if !self.fields.is_shown() || words.is_empty() {
+            return;
         }
+        if self.is_seen() {
+            body.text(words);
+        } else {
+            self.shared.hidden.add(words);
+        }
+    }
+
+    /// Whether what is written now is seen by readers.
+    fn is_seen(&self) -> bool {
+        let paragraph = self.open.last();
+        let style = paragraph.and_then(|open| open.style.as_ref());
+        if style.is_some_and(|id| self.shared.hidden_styles.contains(id)) {
+            return false;
+        }
+        let Some(run) = self.runs.last() else {
+            return true;
+        };
+        let on_white = self.shared.is_on_white
+            && self.grounds == 0
+            && !run.is_shaded
+            && style.is_none_or(|id| !self.shared.shaded_styles.contains(id))
+            && paragraph.is_none_or(|open| !open.is_shaded);
+        !(run.is_hidden || run.is_white && on_white)
     }
 
     fn draw(&mut self, id: Option<String>, body: &mut Body) {
@@ -298,6 +364,7 @@ fn properties(xml: &mut Xml<'_>) -> Properties {
                 name => {
                     match name {
                         "pStyle" => properties.style = tag.attr("val"),
+                        "shd" => properties.is_shaded |= look::is_shaded(&tag),
                         "outlineLvl" => properties.outline = styles::outline(tag.number("val")),
                         "numPr" => properties.number = Some(Number::default()),
                         "numId" => {
