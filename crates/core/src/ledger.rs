@@ -20,7 +20,7 @@ pub struct Ledger {
 pub struct Entry {
     /// From 1, as in the hits.
     pub rank: u32,
-    /// What it takes in the prompt, its place and its marks included.
+    /// What it takes in the prompt, its place and its mark included.
     pub tokens: Option<usize>,
     pub fate: Fate,
     /// Why it was not used.
